@@ -1,0 +1,2 @@
+noinst_LTLIBRARIES += src/auth/libauth.la
+src_auth_libauth_la_SOURCES = src/auth/auth.h

@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * http: RFC 9811 over plain HTTP/1.0 and 1.1. One libevent loop accepts and parses, a pool of
+ * workers calls the handler, the loop answers. Strict parser of its own: evhttp cannot refuse a
+ * request before its body is there (411) and takes lengths that it should not.
+ */
+#ifndef CMPSRV_HTTP_H
+#define CMPSRV_HTTP_H
+
+#include "base/base.h"
+
+typedef struct cmpsrv_http_st CMPSRV_HTTP;
+
+/* Answers one message, on a worker thread: 1 with *rsp (OPENSSL_malloc'ed) for a 200, or 0 with
+ * *status. The shape of CMPSRV_process. */
+typedef int (*CMPSRV_HTTP_HANDLER)(void *arg, const char *path, const unsigned char *req,
+                                   size_t req_len, unsigned char **rsp, size_t *rsp_len,
+                                   int *status);
+
+typedef struct cmpsrv_http_options_st {
+    CMPSRV_HTTP_HANDLER handler;
+    void *arg;
+    void (*tick)(
+        void *arg); /* once a second, on a worker thread, never twice at once; may be NULL */
+    CMPSRV_LOG *log;
+    unsigned workers; /* threads; at least 1 */
+    size_t max_body;  /* octets */
+    size_t max_connections;
+    int64_t message_timeout, idle_timeout; /* ms */
+} CMPSRV_HTTP_OPTIONS;
+
+CMPSRV_HTTP *cmpsrv_http_new(const CMPSRV_HTTP_OPTIONS *options, CMPSRV_REFUSAL *why);
+/* "http://HOST:PORT" (HOST an address, a name, [v6] or *; PORT 0: any). 1, or 0 with *why
+ * BAD_CONFIG. */
+int cmpsrv_http_listen(CMPSRV_HTTP *h, const char *url, CMPSRV_REFUSAL *why);
+/* The port that the i-th listener is bound to, 0 if there is none. */
+int cmpsrv_http_port(const CMPSRV_HTTP *h, size_t i);
+/* Runs until cmpsrv_http_stop(): then listeners close, requests in flight are answered (at most
+ * `message_timeout`), and it returns. 1/0. */
+int cmpsrv_http_run(CMPSRV_HTTP *h);
+/* From any thread or a signal handler. */
+void cmpsrv_http_stop(CMPSRV_HTTP *h);
+void cmpsrv_http_free(CMPSRV_HTTP *h);
+
+/* ---- parser.c: incremental, strict HTTP/1.x request parser --------------------------------------
+ */
+
+#define CMPSRV_HTTP_MAX_HEADER 8192
+
+typedef enum { CMPSRV_HTTP_MORE, CMPSRV_HTTP_DONE, CMPSRV_HTTP_REFUSED } CMPSRV_HTTP_PARSE;
+typedef struct cmpsrv_http_request_st {
+    char *path; /* request target without scheme and host, NUL-terminated, no control characters */
+    CMPSRV_BYTES body;
+    int keep_alive; /* the client wants the connection to go on */
+    int http_1_0;
+    int expect_continue; /* 100-continue is due before the body comes */
+    int status;          /* REFUSED: 400, 405, 411, 413, 415, 501, 505 */
+    const char *problem; /* REFUSED: for the log; static */
+} CMPSRV_HTTP_REQUEST;
+typedef struct cmpsrv_http_parser_st CMPSRV_HTTP_PARSER;
+CMPSRV_HTTP_PARSER *cmpsrv_http_parser_new(size_t max_body);
+void cmpsrv_http_parser_free(CMPSRV_HTTP_PARSER *p);
+/* Takes what it can of data[0..n); *used says how much. DONE: the request is complete in *out
+ * (which lives in the parser until the next reset). */
+CMPSRV_HTTP_PARSE cmpsrv_http_parser_feed(CMPSRV_HTTP_PARSER *p, const unsigned char *data,
+                                          size_t n, size_t *used);
+CMPSRV_HTTP_REQUEST *cmpsrv_http_parser_request(CMPSRV_HTTP_PARSER *p);
+/* Whether the first octet of a request has been seen. */
+int cmpsrv_http_parser_started(const CMPSRV_HTTP_PARSER *p);
+void cmpsrv_http_parser_reset(CMPSRV_HTTP_PARSER *p);
+/* Reason phrase of a status ("Not Found" is "No such CMP alias", see interfaces.md 4). */
+const char *cmpsrv_http_phrase(int status);
+
+#endif

@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * policy: may they, and what exactly. Takes const in, gives a decision or a refusal, writes
+ * nothing, reads no clock.
+ */
+#ifndef CMPSRV_POLICY_H
+#define CMPSRV_POLICY_H
+
+#include "base/model.h"
+#include "conf/conf.h"
+#include "wire/wire.h"
+
+/* What a request is aimed at: found before authentication, told to nobody. */
+typedef struct cmpsrv_target_st {
+    const CMPSRV_CONF_ALIAS *alias;
+    const CMPSRV_CONF_EE_PROFILE *ee_profile;
+    const CMPSRV_CONF_CERT_PROFILE *cert_profile;
+    const CMPSRV_CONF_CA *ca;
+} CMPSRV_TARGET;
+
+/* Resolves ProfileDefault and defaults (EE profile, then CA, then certificate profile;
+ * ejbca-behaviour.md 7.3). What cannot be resolved leaves a NULL: decide refuses it after
+ * authentication. */
+void cmpsrv_policy_resolve(const CMPSRV_CONF *conf, const CMPSRV_CONF_ALIAS *alias,
+                           CMPSRV_TARGET *out);
+
+typedef struct cmpsrv_policy_input_st {
+    OSSL_LIB_CTX *libctx;
+    const char *propq;
+    const CMPSRV_TARGET *target;
+    const CMPSRV_IDENTITY *identity;
+    const CMPSRV_CERT_REQUEST *request;
+    int64_t now;             /* ms UTC */
+    CMPSRV_SLICE ca_subject; /* Name TLV of the target CA */
+    int64_t ca_not_before, ca_not_after;
+    CMPSRV_SLICE ca_spki; /* TLV: nobody gets a certificate for the CA's own key */
+} CMPSRV_POLICY_INPUT;
+
+/*
+ * ir, cr, p10cr of RA mode: template rules of cmp-conformance.md 2.2 (BAD_CERT_TEMPLATE), issuer if
+ * given must be the target CA (WRONG_AUTHORITY), key against the certificate profile (BAD_KEY,
+ * UNKNOWN_KEY_ALG), proof of possession (BAD_POP; raVerified is NOT_AUTHORIZED until the alias can
+ * allow it), subject (BAD_NAME), username (BAD_CERT_TEMPLATE when the attribute it is made of is
+ * missing), validity inside the CA's, extensions: key usage and EKU from the profile,
+ * basicConstraints, SAN from the request (types rfc822, DNS, URI, IP, directoryName; at most 100;
+ * others BAD_CERT_TEMPLATE), everything else that was asked for is left out (with_mods). Gives a
+ * decision the caller frees, or NULL.
+ */
+CMPSRV_DECISION *cmpsrv_policy_decide_cert(const CMPSRV_POLICY_INPUT *in, CMPSRV_REFUSAL *why);
+
+/* Username of an end entity in RA mode (ejbca-behaviour.md 7.1). OPENSSL_malloc'ed, NULL with *why.
+ */
+char *cmpsrv_username_make(const CMPSRV_CONF_ALIAS *alias, CMPSRV_SLICE subject,
+                           CMPSRV_REFUSAL *why);
+
+#endif

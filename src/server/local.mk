@@ -1,0 +1,2 @@
+noinst_LTLIBRARIES += src/server/libserver.la
+src_server_libserver_la_SOURCES = 

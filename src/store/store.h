@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * store: what outlives the process. Typed reads, and one write: cmpsrv_store_commit(), which
+ * carries out a list of changes as one transaction and returns when it is durable. Owns the schema,
+ * its migrations and the audit chain. Knows nothing of messages; times are milliseconds UTC.
+ */
+#ifndef CMPSRV_STORE_H
+#define CMPSRV_STORE_H
+
+#include "base/model.h"
+
+typedef struct cmpsrv_store_st CMPSRV_STORE;
+
+typedef struct cmpsrv_store_options_st {
+    const CMPSRV_SECRET *key; /* store_key: keys the audit chain's HMAC; NULL: none */
+    CMPSRV_LOG *log;          /* may be NULL */
+    const char *node;  /* name of this node and writer ("cmp-server", "cmp-admin"); each has its own
+                          audit chain */
+    int read_only;     /* no writer thread, no migration */
+    int64_t max_pages; /* tests: PRAGMA max_page_count; 0: no limit */
+} CMPSRV_STORE_OPTIONS;
+
+/*
+ * Opens "sqlite:PATH", makes or migrates the schema, starts the writer, opens the audit chain. NULL
+ * with *why (BAD_CONFIG): cannot open, newer schema than this program knows, damaged.
+ */
+CMPSRV_STORE *cmpsrv_store_open(const char *url, const CMPSRV_STORE_OPTIONS *options,
+                                CMPSRV_REFUSAL *why);
+/* Waits for what is queued, closes. NULL is fine. */
+void cmpsrv_store_free(CMPSRV_STORE *s);
+
+/* HMAC-SHA-256 key for `purpose` derived from store_key (HKDF), or from store_id without one. 32
+ * octets. */
+void cmpsrv_store_derive_key(const CMPSRV_STORE *s, const char *purpose,
+                             unsigned char out[CMPSRV_HASH]);
+
+/*
+ * All changes or none, durable when it returns DONE. Blocks the caller; safe from any thread. Many
+ * callers at once share one fsync. An I/O error while syncing ends the process (abort): what is on
+ * disk is unknown then, and restart recovers. A full disk is FAILED, and works again when there is
+ * room. *why gets detail for REFUSED and FAILED; CONFLICT leaves it alone. The list is read, not
+ * changed.
+ */
+CMPSRV_COMMIT cmpsrv_store_commit(CMPSRV_STORE *s, const CMPSRV_CHANGES *changes,
+                                  CMPSRV_REFUSAL *why);
+
+/* ---- reads: 1 found, 0 not there, -1 the store failed (*why, if not NULL). Any thread. ----------
+ */
+
+/* The caller clears *out. */
+int cmpsrv_store_txn_get(CMPSRV_STORE *s, const char *alias, CMPSRV_SLICE tid, CMPSRV_TXN *out,
+                         CMPSRV_REFUSAL *why);
+/* Whether (alias, tid) ever got a certificate (certificate rows and spent transactionIDs). */
+int cmpsrv_store_tid_used(CMPSRV_STORE *s, const char *alias, CMPSRV_SLICE tid,
+                          CMPSRV_REFUSAL *why);
+int cmpsrv_store_cert_get(CMPSRV_STORE *s, const unsigned char ca_id[CMPSRV_HASH],
+                          CMPSRV_SLICE serial, CMPSRV_CERT_ROW *out, CMPSRV_REFUSAL *why);
+/* The newest UNCONFIRMED certificate of this identity, alias, CA, key and subject whose transaction
+ * waits for certConf and has not expired at `now`; also gives that transaction. The caller clears
+ * both. */
+int cmpsrv_store_cert_unconfirmed(CMPSRV_STORE *s, const char *alias,
+                                  const unsigned char ca_id[CMPSRV_HASH],
+                                  const unsigned char identity[CMPSRV_HASH],
+                                  const unsigned char spki_hash[CMPSRV_HASH],
+                                  const unsigned char subject_hash[CMPSRV_HASH], int64_t now,
+                                  CMPSRV_CERT_ROW *cert, CMPSRV_TXN *txn, CMPSRV_REFUSAL *why);
+
+/* Walks rows in order; the callback returns 0 to stop. The row is the walker's. Result: 1 walked,
+ * -1 the store failed. */
+typedef int (*CMPSRV_CERT_CB)(void *arg, const CMPSRV_CERT_ROW *row);
+typedef struct cmpsrv_cert_filter_st {
+    const unsigned char *ca_id; /* NULL: any */
+    CMPSRV_SLICE serial;        /* absent: any */
+    const char *end_entity;     /* NULL: any */
+    int status;                 /* -1: any */
+    int64_t issued_since;       /* ms UTC, 0: any */
+    int64_t not_expired_at;     /* ms UTC: only not_after >= this; 0: any */
+} CMPSRV_CERT_FILTER;
+int cmpsrv_store_cert_each(CMPSRV_STORE *s, const CMPSRV_CERT_FILTER *filter, CMPSRV_CERT_CB cb,
+                           void *arg, CMPSRV_REFUSAL *why);
+/* Transactions with expires <= now, oldest first, at most limit. */
+typedef int (*CMPSRV_TXN_CB)(void *arg, const CMPSRV_TXN *row);
+int cmpsrv_store_txn_expired(CMPSRV_STORE *s, int64_t now, int limit, CMPSRV_TXN_CB cb, void *arg,
+                             CMPSRV_REFUSAL *why);
+/* Names of CAs that have been used: id and name. */
+int cmpsrv_store_ca_name(CMPSRV_STORE *s, const unsigned char ca_id[CMPSRV_HASH], char *name,
+                         size_t size, CMPSRV_REFUSAL *why);
+
+/* ---- own transactions ---------------------------------------------------------------------------
+ */
+
+/* Registers a CA (name may change later, id never does). 1/0. */
+int cmpsrv_store_ca_register(CMPSRV_STORE *s, const unsigned char ca_id[CMPSRV_HASH],
+                             const char *name, CMPSRV_REFUSAL *why);
+/* The next CRL number of that CA, durable before it is returned. 1/0. */
+int cmpsrv_store_crl_number(CMPSRV_STORE *s, const unsigned char ca_id[CMPSRV_HASH],
+                            int64_t *number, CMPSRV_REFUSAL *why);
+/* Copies the live store to a file that must not exist (VACUUM INTO). 1/0. */
+int cmpsrv_store_backup(CMPSRV_STORE *s, const char *file, CMPSRV_REFUSAL *why);
+
+/* ---- audit chain --------------------------------------------------------------------------------
+ */
+
+typedef struct cmpsrv_audit_row_st {
+    const char *chain; /* id of the chain */
+    const char *node;
+    int64_t seq, time;
+    const char *record; /* JSON */
+    unsigned char hash[CMPSRV_HASH];
+} CMPSRV_AUDIT_ROW;
+typedef int (*CMPSRV_AUDIT_CB)(void *arg, const CMPSRV_AUDIT_ROW *row);
+/* By time. */
+int cmpsrv_store_audit_each(CMPSRV_STORE *s, int64_t since, CMPSRV_AUDIT_CB cb, void *arg,
+                            CMPSRV_REFUSAL *why);
+/*
+ * Checks every chain from its first record to its head: no gap, hashes and (with store_key) HMACs
+ * right, the head is the last record. 1: all right, *records counts them; 0: *why names chain and
+ * seq of the first bad record; -1: the store failed.
+ */
+int cmpsrv_store_audit_verify(CMPSRV_STORE *s, int64_t *records, CMPSRV_REFUSAL *why);
+/* Checks the database itself (integrity, foreign keys). 1 fine, 0 *why says what, -1 failed. */
+int cmpsrv_store_check(CMPSRV_STORE *s, CMPSRV_REFUSAL *why);
+
+#endif
