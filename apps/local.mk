@@ -1,0 +1,6 @@
+bin_PROGRAMS += cmp-server cmp-admin
+cmp_server_SOURCES = apps/cmp-server.c
+cmp_server_LDADD = $(LIBS_http)
+cmp_admin_SOURCES = apps/admin.h apps/cmp-admin.c apps/admin_alias.c apps/admin_audit.c \
+    apps/admin_ca.c apps/admin_cert.c apps/admin_init.c apps/admin_table.c
+cmp_admin_LDADD = $(LIBS_server)

@@ -58,6 +58,12 @@ void cmpsrv_bytes_clear(CMPSRV_BYTES *b)
     *b = (CMPSRV_BYTES){NULL, 0};
 }
 
+void cmpsrv_bytes_wipe(CMPSRV_BYTES *b)
+{
+    OPENSSL_clear_free(b->p, b->n);
+    *b = (CMPSRV_BYTES){NULL, 0};
+}
+
 char *cmpsrv_hex(CMPSRV_SLICE s, char *out, size_t size)
 {
     static const char digits[] = "0123456789abcdef";

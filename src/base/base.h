@@ -42,6 +42,8 @@ CMPSRV_SLICE cmpsrv_bytes_slice(const CMPSRV_BYTES *b);
 /* Replaces *b by a copy. 1, or 0 without memory (*b unchanged). */
 int cmpsrv_bytes_set(CMPSRV_BYTES *b, CMPSRV_SLICE s);
 void cmpsrv_bytes_clear(CMPSRV_BYTES *b);
+/* The same, wiping the octets first. */
+void cmpsrv_bytes_wipe(CMPSRV_BYTES *b);
 /* Lower-case hex, NUL-terminated, at most size-1 characters. Returns out. */
 char *cmpsrv_hex(CMPSRV_SLICE s, char *out, size_t size);
 /* Hex text (even length, either case) to octets: the number written, or 0 if it is not hex or too

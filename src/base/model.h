@@ -84,8 +84,8 @@ typedef struct cmpsrv_decision_st {
     int64_t not_before;   /* ms UTC, whole seconds */
     int64_t not_after;    /* ms UTC, whole seconds, inside the CA's */
     CMPSRV_BYTES
-        extensions; /* concatenated DER Extension elements that policy decided (basicConstraints,
-                       keyUsage, extKeyUsage, subjectAltName); the CA adds SKI, AKI, CDP, AIA */
+    extensions; /* concatenated DER Extension elements that policy decided (basicConstraints,
+                   keyUsage, extKeyUsage, subjectAltName); the CA adds SKI, AKI, CDP, AIA */
     unsigned int
         key_usage;    /* the keyUsage decided, bit 0 = digitalSignature; 0: extension absent */
     int with_mods;    /* granted with other values than asked for */

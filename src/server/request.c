@@ -1,0 +1,270 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * THE LINE. One message in, one message out, stage by stage as the table says. The first stage that
+ * returns 0 has filled req->why and jumps to the tail, which always runs: respond, protect, commit.
+ * Stages up to decide have no side effects, perform has no opinions, only commit writes. The alias
+ * comes before decode: an unknown path is a 404 whatever the body, and an error about the body must
+ * know whose CA signs it.
+ */
+#include "config.h"
+
+#include "server/server_local.h"
+
+#include <string.h>
+#include <time.h>
+
+#include <openssl/err.h>
+
+static int stage_alias(CMPSRV_REQUEST *req)
+{
+    req->alias = cmpsrv_conf_alias_by_path(req->snap->conf, req->path, &req->operation, &req->why);
+    return req->alias != NULL;
+}
+
+static int stage_decode(CMPSRV_REQUEST *req)
+{
+    if (!cmpsrv_pkimsg_parse(req->der, &req->msg, &req->why))
+        return 0;
+    if (!cmpsrv_sha256(req->der, req->hash))
+        return cmpsrv_fail(&req->why, "cannot hash the message");
+    req->type = cmpsrv_body_type(req->msg.body_type);
+    return 1;
+}
+
+/* Nested messages get their outer protection off here; until that is served, rule H4 refuses them.
+ */
+static int stage_unwrap(CMPSRV_REQUEST *req)
+{
+    return cmpsrv_header_check_form(req);
+}
+
+/* Looks only: a retransmission gets the stored answer, everything else goes on and is judged after
+ * authentication. */
+static int stage_transaction(CMPSRV_REQUEST *req)
+{
+    CMPSRV_STORE *store = req->srv->store;
+    int found = cmpsrv_store_txn_get(store, req->alias->name, req->msg.transaction_id, &req->txn,
+                                     &req->why);
+
+    req->has_txn = found == 1;
+    if (found < 0)
+        return 0;
+    if (req->has_txn && req->txn.answer.p != NULL &&
+        memcmp(req->txn.request_hash, req->hash, CMPSRV_HASH) == 0) {
+        req->is_replay = 1;
+        return 0;
+    }
+    if (!req->has_txn && req->type->is_first) {
+        found = cmpsrv_store_tid_used(store, req->alias->name, req->msg.transaction_id, &req->why);
+        req->tid_used = found == 1;
+    }
+    return found >= 0;
+}
+
+static int stage_resolve(CMPSRV_REQUEST *req)
+{
+    cmpsrv_policy_resolve(req->snap->conf, req->alias, &req->target);
+    req->ca = cmpsrv_snapshot_ca(req->snap, req->target.ca);
+    return 1; /* what could not be resolved is refused by decide, after authentication */
+}
+
+static int stage_authenticate(CMPSRV_REQUEST *req)
+{
+    CMPSRV_AUTH_INPUT in = {
+        .libctx = req->srv->libctx,
+        .propq = req->srv->propq,
+        .msg = &req->msg,
+        .alias = req->alias,
+        .ca = req->target.ca,
+        .binding_key = req->srv->binding_key,
+    };
+
+    return cmpsrv_auth_run(&in, &req->auth, &req->why);
+}
+
+static int stage_decide(CMPSRV_REQUEST *req)
+{
+    return cmpsrv_header_check_policy(req) && cmpsrv_header_check_transaction(req) &&
+           req->type->parse(req) && req->type->decide(req);
+}
+
+static int stage_perform(CMPSRV_REQUEST *req)
+{
+    return req->type->perform(req);
+}
+
+/* ---- commit
+ * ----------------------------------------------------------------------------------------- */
+
+/* Revocations become visible before the answer leaves; a CRL that fails does not undo them (tick
+ * tries again). */
+static void publish_crl(CMPSRV_REQUEST *req)
+{
+    CMPSRV_REFUSAL why = {0};
+
+    if (!req->revoked || req->cert_ca == NULL ||
+        cmpsrv_ca_crl(req->cert_ca, req->srv->store, NULL, &why))
+        return;
+    atomic_store(&req->srv->crl_failed, 1);
+    cmpsrv_log(req->srv->log, CMPSRV_LOG_ERROR, "CRL of %s: %s", req->cert_ca->conf->name,
+               why.detail);
+}
+
+/* ONE store transaction: the changes, the transaction row with the protected answer in it, the
+ * audit record. */
+static int stage_commit(CMPSRV_REQUEST *req)
+{
+    CMPSRV_REFUSAL why = {0};
+
+    req->outcome = CMPSRV_COMMIT_DONE;
+    if (req->is_replay || req->why.reason == CMPSRV_R_SYSTEM_FAILURE)
+        return 1; /* nothing to keep: after a failure of ours the same message may try again */
+    if (!cmpsrv_transaction_collect(req) || !cmpsrv_audit_collect(req)) {
+        req->outcome = CMPSRV_COMMIT_FAILED;
+        return 0;
+    }
+    if (req->changes.n == 0)
+        return 1;
+    req->outcome = cmpsrv_store_commit(req->srv->store, &req->changes, &why);
+    if (req->outcome == CMPSRV_COMMIT_DONE)
+        publish_crl(req);
+    else if (req->outcome != CMPSRV_COMMIT_CONFLICT)
+        req->why = why;
+    return req->outcome == CMPSRV_COMMIT_DONE;
+}
+
+/* ---- the line
+ * ----------------------------------------------------------------------------------------- */
+
+enum { AGAIN_FROM = 3, TAIL_FROM = 8, ATTEMPTS = 3 };
+
+static const struct {
+    const char *name;
+    int (*run)(CMPSRV_REQUEST *req);
+} stages[] = {
+    {"alias", stage_alias},
+    {"decode", stage_decode},
+    {"unwrap", stage_unwrap},
+    {"transaction", stage_transaction}, /* AGAIN_FROM: here again after a conflict */
+    {"resolve", stage_resolve},
+    {"authenticate", stage_authenticate},
+    {"decide", stage_decide},
+    {"perform", stage_perform},
+    {"respond", cmpsrv_stage_respond}, /* TAIL_FROM: always */
+    {"protect", cmpsrv_stage_protect},
+    {"commit", stage_commit},
+};
+
+const char *cmpsrv_stage_name(size_t i)
+{
+    return i < CMPSRV_ARRAY_SIZE(stages) ? stages[i].name : NULL;
+}
+
+static int64_t now_us(void)
+{
+    struct timespec ts;
+
+    clock_gettime(CLOCK_MONOTONIC, &ts);
+    return (int64_t)ts.tv_sec * 1000000 + ts.tv_nsec / 1000;
+}
+
+static int run_stages(CMPSRV_REQUEST *req, size_t from, size_t to)
+{
+    int64_t start = now_us(), end;
+    int ok = 1;
+
+    for (size_t i = from; ok && i < to; i++, start = end) {
+        ok = stages[i].run(req);
+        end = now_us();
+        req->stage_us[i] += end - start;
+    }
+    return ok;
+}
+
+/* Forgets what decide and perform found; what the message says stays. */
+static void drop_results(CMPSRV_REQUEST *req)
+{
+    cmpsrv_issued_clear(&req->issued);
+    cmpsrv_changes_clear(&req->changes);
+    cmpsrv_bytes_clear(&req->core_answer);
+    req->implicit = req->revoked = 0;
+    req->event = NULL;
+    req->next = 0;
+    req->end = 0;
+}
+
+/* Forgets all that came after the message was read, to decide anew. */
+static void rewind_request(CMPSRV_REQUEST *req)
+{
+    drop_results(req);
+    cmpsrv_decision_free(req->decision);
+    req->decision = NULL;
+    cmpsrv_cert_row_clear(&req->cert);
+    cmpsrv_txn_clear(&req->txn);
+    cmpsrv_txn_clear(&req->old_txn);
+    cmpsrv_auth_result_clear(&req->auth);
+    cmpsrv_bytes_clear(&req->body);
+    cmpsrv_bytes_clear(&req->answer);
+    req->has_txn = req->tid_used = req->is_replay = req->owns_txn = 0;
+    req->has_cert = req->is_reissue = req->accepted = req->body_error = 0;
+    req->cert_ca = NULL;
+    memset(&req->why, 0, sizeof(req->why));
+}
+
+/* The answer of a request that could not be kept: our own failure, which leaves nothing in the
+ * store. */
+static void answer_failure(CMPSRV_REQUEST *req)
+{
+    drop_results(req);
+    cmpsrv_refuse(&req->why, CMPSRV_R_SYSTEM_FAILURE, "the store did not take the changes");
+    req->why.reason = CMPSRV_R_SYSTEM_FAILURE;
+    req->body_error = 0;
+    if (!run_stages(req, TAIL_FROM, TAIL_FROM + 2))
+        cmpsrv_bytes_clear(&req->answer);
+}
+
+static int has_no_answer(const CMPSRV_REQUEST *req)
+{
+    return req->alias == NULL; /* HTTP says it all */
+}
+
+/* Once down the line. 1, or 0 to go again. */
+static int run_once(CMPSRV_REQUEST *req, size_t from)
+{
+    req->outcome = CMPSRV_COMMIT_DONE;
+    if (!run_stages(req, from, TAIL_FROM))
+        drop_results(req);
+    if (has_no_answer(req))
+        return 1;
+    if (run_stages(req, TAIL_FROM, CMPSRV_ARRAY_SIZE(stages)))
+        return 1;
+    if (req->outcome == CMPSRV_COMMIT_CONFLICT)
+        return 0;
+    answer_failure(req);
+    return 1;
+}
+
+void cmpsrv_request_run(CMPSRV_REQUEST *req)
+{
+    size_t from = 0;
+    int attempt = 1;
+
+    ERR_clear_error();
+    req->msg.body_type = req->answer_type = -1;
+    req->operation = "";
+    for (; !run_once(req, from); from = AGAIN_FROM) {
+        if (attempt++ == ATTEMPTS) {
+            answer_failure(req);
+            break;
+        }
+        rewind_request(req);
+    }
+    cmpsrv_log_request(req);
+    ERR_clear_error();
+}
+
+void cmpsrv_request_clear(CMPSRV_REQUEST *req)
+{
+    rewind_request(req);
+    cmpsrv_bytes_clear(&req->mac_alg);
+}

@@ -267,6 +267,8 @@ int cmpsrv_sig_make(OSSL_LIB_CTX *libctx, const char *propq, EVP_PKEY *key, CMPS
 int cmpsrv_sig_verify(OSSL_LIB_CTX *libctx, const char *propq, EVP_PKEY *key, CMPSRV_SLICE algid,
                       unsigned digests, CMPSRV_SLICE data, CMPSRV_SLICE signature,
                       CMPSRV_REASON bad, CMPSRV_REFUSAL *why);
+/* Whether the OID of that AlgorithmIdentifier is a signature algorithm of the table. */
+int cmpsrv_sig_is_known(CMPSRV_SLICE algid);
 /* SEQUENCE { header, body } of received slices, what a signature covers. */
 int cmpsrv_protected_part(CMPSRV_SLICE header, CMPSRV_SLICE body, CMPSRV_BYTES *out);
 /* Digest for certHash when hashAlg is absent: from a Certificate's signatureAlgorithm (RFC

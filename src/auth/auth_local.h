@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the modules of auth share: one function a module, one row a module in auth.c. */
+#ifndef CMPSRV_AUTH_LOCAL_H
+#define CMPSRV_AUTH_LOCAL_H
+
+#include "auth/auth.h"
+
+/*
+ * Proves the protection of in->msg with what the module's row in the alias says. 1 with
+ * out->identity filled and proven, or 0 with *why; nothing in *out is left behind then.
+ */
+typedef int (*CMPSRV_AUTH_MODULE_FN)(const CMPSRV_AUTH_INPUT *in, const CMPSRV_CONF_MODULE *row,
+                                     CMPSRV_AUTH_RESULT *out, CMPSRV_REFUSAL *why);
+
+int cmpsrv_auth_hmac(const CMPSRV_AUTH_INPUT *in, const CMPSRV_CONF_MODULE *row,
+                     CMPSRV_AUTH_RESULT *out, CMPSRV_REFUSAL *why);
+
+#endif

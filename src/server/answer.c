@@ -1,0 +1,246 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The stages respond and protect: the core's answer taken apart and patched, or our own refusal,
+ * under a header of ours (cmp-conformance.md 1.3), protected as the identity and the alias say.
+ * These run for every request, however far it came.
+ */
+#include "config.h"
+
+#include "server/server_local.h"
+
+#include <string.h>
+
+/* ---- respond: the body
+ * --------------------------------------------------------------------------- */
+
+static int respond_refusal(CMPSRV_REQUEST *req)
+{
+    const CMPSRV_REASON_INFO *info = CMPSRV_reason_info(req->why.reason);
+    int body = req->body_error && req->type != NULL ? req->type->answer : CMPSRV_BODY_ERROR;
+    int ok;
+
+    if (body == CMPSRV_BODY_RP)
+        ok = cmpsrv_body_rp_rejection(info->fail_info, info->text, &req->body);
+    else if (body == CMPSRV_BODY_ERROR || body == CMPSRV_BODY_PKICONF)
+        ok = cmpsrv_body_error(info->fail_info, info->text, &req->body);
+    else
+        ok = cmpsrv_body_cert_rejection(body, cmpsrv_answer_cert_req_id(req), info->fail_info,
+                                        info->text, &req->body);
+    req->answer_type = body;
+    return ok;
+}
+
+/* caPubs: the trust anchor of the new certificate, in ip only (RFC 9483 4.1.1); `EJBCA:` the
+ * issuing CA, in cp and kup too. */
+static size_t choose_ca_pubs(const CMPSRV_REQUEST *req, CMPSRV_SLICE *out)
+{
+    if (req->alias->capubs_in == CMPSRV_CAPUBS_ALL) {
+        *out = cmpsrv_bytes_slice(&req->ca->issuer.der);
+        return 1;
+    }
+    *out = cmpsrv_bytes_slice(&req->ca->issuer.root);
+    return req->answer_type == CMPSRV_BODY_IP && out->p != NULL;
+}
+
+static int respond_cert(CMPSRV_REQUEST *req, CMPSRV_SLICE body)
+{
+    int status =
+        req->decision->with_mods ? CMPSRV_STATUS_GRANTED_WITH_MODS : CMPSRV_STATUS_ACCEPTED;
+    CMPSRV_SLICE ca_pubs;
+    size_t n = choose_ca_pubs(req, &ca_pubs);
+
+    return cmpsrv_body_certrep_patch(body, cmpsrv_answer_cert_req_id(req), status, &ca_pubs, n,
+                                     &req->body, &req->why);
+}
+
+int cmpsrv_stage_respond(CMPSRV_REQUEST *req)
+{
+    CMPSRV_PKIMSG core;
+
+    if (req->is_replay) { /* byte for byte what was sent before */
+        req->answer = req->txn.answer;
+        req->txn.answer = (CMPSRV_BYTES){NULL, 0};
+        return 1;
+    }
+    if (req->why.reason != CMPSRV_R_NONE)
+        return respond_refusal(req);
+    if (!cmpsrv_pkimsg_parse(cmpsrv_bytes_slice(&req->core_answer), &core, &req->why))
+        return 0;
+    req->answer_type = core.body_type;
+    if (core.body_type == CMPSRV_BODY_IP || core.body_type == CMPSRV_BODY_CP)
+        return respond_cert(req, core.body);
+    return cmpsrv_bytes_set(&req->body, core.body);
+}
+
+/* ---- protect: header and protection
+ * --------------------------------------------------------------- */
+
+/* The CA that speaks: the request's, else the alias's, else the alias's default. */
+static const CMPSRV_CA *speaking_ca(const CMPSRV_REQUEST *req)
+{
+    CMPSRV_TARGET t = {0};
+
+    if (req->ca != NULL || req->alias == NULL)
+        return req->ca;
+    cmpsrv_policy_resolve(req->snap->conf, req->alias, &t);
+    if (t.ca == NULL && req->alias->default_ca != NULL)
+        t.ca = cmpsrv_conf_ca(req->snap->conf, req->alias->default_ca);
+    return cmpsrv_snapshot_ca(req->snap, t.ca);
+}
+
+/*
+ * How to answer. Proven: as the transaction began, else as the alias says. Not proven: signed,
+ * never with a MAC under a secret that was not proven (it would be a sample to guess against); an
+ * alias can have errors to such MACs unprotected, as EJBCA's page describes.
+ */
+static CMPSRV_PROTECTION choose_protection(const CMPSRV_REQUEST *req)
+{
+    if (req->auth.identity.proven && req->auth.identity.kind == CMPSRV_PROTECTION_MAC) {
+        if (req->owns_txn)
+            return req->txn.mac_alg.n > 0 ? CMPSRV_PROTECTION_MAC : CMPSRV_PROTECTION_SIGNATURE;
+        return req->alias->response_protection == CMPSRV_RESPONSE_SIGNATURE
+                   ? CMPSRV_PROTECTION_SIGNATURE
+                   : CMPSRV_PROTECTION_MAC;
+    }
+    if (!req->auth.identity.proven && !req->alias->sign_errors_to_mac &&
+        cmpsrv_protection_kind(req->msg.protection_alg) == CMPSRV_PROTECTION_MAC)
+        return CMPSRV_PROTECTION_NONE;
+    return CMPSRV_PROTECTION_SIGNATURE;
+}
+
+/* Extra certificates in order, each once: the signer and its chain, the new certificate's chain. */
+typedef struct {
+    CMPSRV_SLICE v[CMPSRV_MAX_EXTRA_CERTS];
+    size_t n;
+} CERTS;
+
+static void add_cert(CERTS *c, const CMPSRV_BYTES *der)
+{
+    for (size_t i = 0; i < c->n; i++)
+        if (cmpsrv_slice_eq(c->v[i], cmpsrv_bytes_slice(der)))
+            return;
+    if (c->n < CMPSRV_ARRAY_SIZE(c->v))
+        c->v[c->n++] = cmpsrv_bytes_slice(der);
+}
+
+static void add_with_chain(CERTS *c, const CMPSRV_SIGNER *s)
+{
+    int is_root = cmpsrv_slice_eq(cmpsrv_bytes_slice(&s->der), cmpsrv_bytes_slice(&s->root));
+
+    if (!is_root)
+        add_cert(c, &s->der);
+    for (size_t i = 0; i < s->chain_n; i++)
+        add_cert(c, &s->chain[i]);
+}
+
+struct protector {
+    CMPSRV_REQUEST *req;
+    CMPSRV_MAC_KEY *key;         /* MAC */
+    const CMPSRV_SIGNER *signer; /* signature */
+};
+
+static int protect_with_mac(void *arg, CMPSRV_SLICE header, CMPSRV_SLICE body, CMPSRV_BYTES *out,
+                            CMPSRV_REFUSAL *why)
+{
+    return cmpsrv_mac_compute(((struct protector *)arg)->key, header, body, out, why);
+}
+
+static int protect_with_signature(void *arg, CMPSRV_SLICE header, CMPSRV_SLICE body,
+                                  CMPSRV_BYTES *out, CMPSRV_REFUSAL *why)
+{
+    const struct protector *p = arg;
+    CMPSRV_SERVER *srv = p->req->srv;
+    CMPSRV_BYTES part = {0};
+    int ok = cmpsrv_protected_part(header, body, &part)
+                 ? cmpsrv_sig_make(srv->libctx, srv->propq, p->signer->key,
+                                   cmpsrv_bytes_slice(&p->signer->sig_alg),
+                                   cmpsrv_bytes_slice(&part), out, why)
+                 : cmpsrv_fail(why, "out of memory");
+
+    cmpsrv_bytes_clear(&part);
+    return ok;
+}
+
+/* The MAC of the answer: the request's parameters and the key derived from them, or a fresh salt.
+ */
+static int set_up_mac(CMPSRV_REQUEST *req, CMPSRV_ANSWER_HEAD *head, struct protector *p,
+                      CMPSRV_MAC_KEY **fresh)
+{
+    CMPSRV_MAC_PARAMS params = req->auth.mac_params;
+    unsigned char salt[16];
+
+    p->key = req->auth.mac_key;
+    if (!req->alias->mac_parameters_fresh) {
+        if (!cmpsrv_bytes_set(&req->mac_alg, req->msg.protection_alg))
+            return 0;
+    } else {
+        params.salt = cmpsrv_slice(salt, sizeof(salt));
+        if (!cmpsrv_random(salt, sizeof(salt)) ||
+            !cmpsrv_mac_algid(&params, params.salt, &req->mac_alg) ||
+            (p->key = *fresh = cmpsrv_mac_key_derive(&params, req->auth.secret)) == NULL)
+            return 0;
+    }
+    head->protection_alg = cmpsrv_bytes_slice(&req->mac_alg);
+    head->sender_kid = req->msg.sender_kid;
+    return 1;
+}
+
+static void fill_head(CMPSRV_REQUEST *req, const CMPSRV_CA *ca, CMPSRV_ANSWER_HEAD *head)
+{
+    int64_t pvno = req->msg.pvno;
+
+    head->pvno = pvno < 2 ? 2 : pvno > 3 ? 3 : pvno;
+    if (ca != NULL)
+        head->sender = cmpsrv_bytes_slice(&ca->issuer.sender);
+    head->recipient = req->msg.sender;
+    head->message_time = req->now;
+    head->transaction_id = req->msg.transaction_id;
+    head->sender_nonce = cmpsrv_slice(req->nonce, sizeof(req->nonce));
+    head->recip_nonce = req->msg.sender_nonce;
+    head->implicit_confirm = req->implicit && req->why.reason == CMPSRV_R_NONE;
+    if (req->next == CMPSRV_TXN_WAIT_CONF && req->why.reason == CMPSRV_R_NONE)
+        head->confirm_wait_until = req->now + req->alias->confirm_wait_time;
+}
+
+int cmpsrv_stage_protect(CMPSRV_REQUEST *req)
+{
+    const CMPSRV_CA *ca = speaking_ca(req);
+    CMPSRV_PROTECTION kind = choose_protection(req);
+    CMPSRV_ANSWER_HEAD head = {0};
+    struct protector p = {.req = req};
+    CMPSRV_MAC_KEY *fresh = NULL;
+    CMPSRV_PROTECT_CB cb = NULL;
+    unsigned char tid[16];
+    CERTS certs = {0};
+    int ok = 0;
+
+    if (req->is_replay)
+        return 1;
+    cmpsrv_bytes_clear(&req->mac_alg);
+    if (!cmpsrv_random(req->nonce, sizeof(req->nonce)) || !cmpsrv_random(tid, sizeof(tid)))
+        return cmpsrv_fail(&req->why, "no random octets");
+    fill_head(req, ca, &head);
+    if (head.transaction_id.p == NULL) /* it has none to repeat */
+        head.transaction_id = cmpsrv_slice(tid, sizeof(tid));
+    if (kind == CMPSRV_PROTECTION_MAC) {
+        if (!set_up_mac(req, &head, &p, &fresh)) {
+            cmpsrv_fail(&req->why, "cannot set up the MAC of the answer");
+            goto end;
+        }
+        cb = protect_with_mac;
+    } else if (kind == CMPSRV_PROTECTION_SIGNATURE && ca != NULL) {
+        p.signer = ca->cmp_signer;
+        head.sender = cmpsrv_bytes_slice(&p.signer->sender);
+        head.sender_kid = cmpsrv_bytes_slice(&p.signer->ski);
+        head.protection_alg = cmpsrv_bytes_slice(&p.signer->sig_alg);
+        add_with_chain(&certs, p.signer);
+        cb = protect_with_signature;
+    }
+    if (req->issued.serial_len > 0 && req->why.reason == CMPSRV_R_NONE)
+        add_with_chain(&certs, &req->ca->issuer);
+    ok = cmpsrv_pkimsg_build(&head, cmpsrv_bytes_slice(&req->body), cb, &p, certs.v, certs.n,
+                             &req->answer, &req->why);
+end:
+    cmpsrv_mac_key_free(fresh);
+    return ok;
+}

@@ -1,0 +1,333 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The only user of OSSL_CMP_SRV_CTX. A request that has been authenticated and decided is written
+ * anew in one canonical form (pvno 2, NULL-DN names, one request, certReqId 0, raVerified: proof of
+ * possession was checked before) and given to a fresh core, which keeps the order of messages,
+ * matches transactionID and nonces, dispatches to the callbacks below and grants implicitConfirm.
+ * It gets neither a secret nor a trust store, and never a byte that was not checked here first. A
+ * core that has to take a certConf is primed: it believes in a transaction only after a request.
+ */
+#include "config.h"
+
+#include "server/server_local.h"
+
+#include <string.h>
+
+#include <openssl/cmp.h>
+#include <openssl/err.h>
+
+/* SubjectPublicKeyInfo of some Ed25519 key, for priming: the core wants a key there and never uses
+ * it. */
+static const unsigned char any_key[44] = {0x30, 0x2a, 0x30, 0x05, 0x06, 0x03, 0x2b,
+                                          0x65, 0x70, 0x03, 0x21, 0x00, 0x01};
+
+/* ---- canonical messages -------------------------------------------------------------------------
+ */
+
+static void put_explicit_octets(CMPSRV_DERW *w, int n, CMPSRV_SLICE octets)
+{
+    if (octets.p == NULL)
+        return;
+    cmpsrv_derw_begin(w, DER_CONTEXT_CONSTRUCTED(n));
+    cmpsrv_derw_put(w, DER_OCTET_STRING, octets);
+    cmpsrv_derw_end(w);
+}
+
+static void put_header(CMPSRV_DERW *w, const CMPSRV_REQUEST *req, int implicit_confirm)
+{
+    static const unsigned char null_dn[] = {0xa4, 0x02, 0x30, 0x00};
+    static const unsigned char implicit[] = {0x30, 0x0c, 0x06, 0x08, 0x2b, 0x06, 0x01,
+                                             0x05, 0x05, 0x07, 0x04, 0x0d, 0x05, 0x00};
+
+    cmpsrv_derw_begin(w, DER_SEQUENCE);
+    cmpsrv_derw_int64(w, 2);
+    cmpsrv_derw_raw(w, cmpsrv_slice(null_dn, sizeof(null_dn)));
+    cmpsrv_derw_raw(w, cmpsrv_slice(null_dn, sizeof(null_dn)));
+    put_explicit_octets(w, 4, req->msg.transaction_id);
+    put_explicit_octets(w, 5, req->msg.sender_nonce);
+    put_explicit_octets(w, 6, req->msg.recip_nonce);
+    if (implicit_confirm) {
+        cmpsrv_derw_begin(w, DER_CONTEXT_CONSTRUCTED(8));
+        cmpsrv_derw_begin(w, DER_SEQUENCE);
+        cmpsrv_derw_raw(w, cmpsrv_slice(implicit, sizeof(implicit)));
+        cmpsrv_derw_end(w);
+        cmpsrv_derw_end(w);
+    }
+    cmpsrv_derw_end(w);
+}
+
+/* CertReqMessages with one request for `spki` (TLV), raVerified. */
+static void put_cert_request(CMPSRV_DERW *w, CMPSRV_SLICE subject, CMPSRV_SLICE spki)
+{
+    CMPSRV_SLICE content = {0};
+
+    cmpsrv_der_get(&spki, DER_SEQUENCE, &content);
+    cmpsrv_derw_begin(w, DER_SEQUENCE); /* CertReqMessages */
+    cmpsrv_derw_begin(w, DER_SEQUENCE); /* CertReqMsg */
+    cmpsrv_derw_begin(w, DER_SEQUENCE); /* CertRequest */
+    cmpsrv_derw_int64(w, 0);
+    cmpsrv_derw_begin(w, DER_SEQUENCE); /* CertTemplate */
+    if (subject.p != NULL) {
+        cmpsrv_derw_begin(w, DER_CONTEXT_CONSTRUCTED(5));
+        cmpsrv_derw_raw(w, subject);
+        cmpsrv_derw_end(w);
+    }
+    cmpsrv_derw_put(w, DER_CONTEXT_CONSTRUCTED(6), content);
+    cmpsrv_derw_end(w);
+    cmpsrv_derw_end(w);
+    cmpsrv_derw_put(w, DER_CONTEXT(0), cmpsrv_slice("", 0)); /* raVerified */
+    cmpsrv_derw_end(w);
+    cmpsrv_derw_end(w);
+}
+
+static void put_status(CMPSRV_DERW *w, int64_t status)
+{
+    cmpsrv_derw_begin(w, DER_SEQUENCE);
+    cmpsrv_derw_int64(w, status);
+    cmpsrv_derw_end(w);
+}
+
+static void put_cert_conf(CMPSRV_DERW *w, const CMPSRV_REQUEST *req)
+{
+    cmpsrv_derw_begin(w, DER_SEQUENCE);
+    cmpsrv_derw_begin(w, DER_SEQUENCE);
+    cmpsrv_derw_put(w, DER_OCTET_STRING,
+                    req->view.conf.present ? req->view.conf.cert_hash : cmpsrv_slice("", 0));
+    cmpsrv_derw_int64(w, 0);
+    put_status(w, req->accepted ? CMPSRV_STATUS_ACCEPTED : CMPSRV_STATUS_REJECTION);
+    cmpsrv_derw_end(w);
+    cmpsrv_derw_end(w);
+}
+
+static void put_rev_details(CMPSRV_DERW *w, const CMPSRV_REQUEST *req)
+{
+    cmpsrv_derw_begin(w, DER_SEQUENCE); /* RevReqContent */
+    cmpsrv_derw_begin(w, DER_SEQUENCE); /* RevDetails */
+    cmpsrv_derw_begin(w, DER_SEQUENCE); /* CertTemplate */
+    cmpsrv_derw_put(w, DER_CONTEXT(1), req->view.rev.serial);
+    cmpsrv_derw_begin(w, DER_CONTEXT_CONSTRUCTED(3));
+    cmpsrv_derw_raw(w, cmpsrv_bytes_slice(&req->cert_ca->issuer.subject));
+    cmpsrv_derw_end(w);
+    cmpsrv_derw_end(w);
+    cmpsrv_derw_end(w);
+    cmpsrv_derw_end(w);
+}
+
+static void put_error(CMPSRV_DERW *w)
+{
+    cmpsrv_derw_begin(w, DER_SEQUENCE);
+    put_status(w, CMPSRV_STATUS_REJECTION);
+    cmpsrv_derw_end(w);
+}
+
+/* p10cr goes as cr: both are answered with cp, and the PKCS#10 itself has done its work. */
+static int canonical_body(int body)
+{
+    return body == CMPSRV_BODY_P10CR ? CMPSRV_BODY_CR : body;
+}
+
+static int make_canonical(const CMPSRV_REQUEST *req, CMPSRV_BYTES *out)
+{
+    int body = canonical_body(req->msg.body_type);
+    CMPSRV_DERW w = {0};
+
+    cmpsrv_derw_begin(&w, DER_SEQUENCE);
+    put_header(&w, req, req->type->is_first && req->msg.implicit_confirm);
+    cmpsrv_derw_begin(&w, DER_CONTEXT_CONSTRUCTED(body));
+    if (body == CMPSRV_BODY_CERTCONF)
+        put_cert_conf(&w, req);
+    else if (body == CMPSRV_BODY_RR)
+        put_rev_details(&w, req);
+    else if (body == CMPSRV_BODY_ERROR)
+        put_error(&w);
+    else
+        put_cert_request(&w, cmpsrv_bytes_slice(&req->decision->subject),
+                         cmpsrv_bytes_slice(&req->decision->spki));
+    cmpsrv_derw_end(&w);
+    cmpsrv_derw_end(&w);
+    return cmpsrv_derw_finish(&w, out);
+}
+
+/* The request that a certConf follows, as far as the core needs to know it. */
+static int make_priming(const CMPSRV_REQUEST *req, CMPSRV_BYTES *out)
+{
+    CMPSRV_DERW w = {0};
+
+    cmpsrv_derw_begin(&w, DER_SEQUENCE);
+    put_header(&w, req, 0);
+    cmpsrv_derw_begin(&w, DER_CONTEXT_CONSTRUCTED(CMPSRV_BODY_IR));
+    put_cert_request(&w, cmpsrv_slice(NULL, 0), cmpsrv_slice(any_key, sizeof(any_key)));
+    cmpsrv_derw_end(&w);
+    cmpsrv_derw_end(&w);
+    return cmpsrv_derw_finish(&w, out);
+}
+
+/* ---- callbacks: what was decided, nothing else
+ * --------------------------------------------------- */
+
+static CMPSRV_REQUEST *get_request(const OSSL_CMP_SRV_CTX *ctx)
+{
+    return OSSL_CMP_SRV_CTX_get0_custom_ctx(ctx);
+}
+
+static OSSL_CMP_PKISI *on_cert_request(OSSL_CMP_SRV_CTX *ctx, const OSSL_CMP_MSG *msg,
+                                       int cert_req_id, const OSSL_CRMF_MSG *crm,
+                                       const X509_REQ *p10cr, X509 **cert, STACK_OF(X509) * *chain,
+                                       STACK_OF(X509) * *ca_pubs)
+{
+    const CMPSRV_REQUEST *req = get_request(ctx);
+    X509 *out = req->issued.cert;
+
+    (void)msg, (void)cert_req_id, (void)crm, (void)p10cr;
+    *chain = *ca_pubs = NULL;
+    if (out == NULL) /* priming: any certificate will do */
+        out = req->snap->cas[0]->issuer.cert;
+    if (!X509_up_ref(out))
+        return NULL;
+    *cert = out;
+    return OSSL_CMP_STATUSINFO_new(OSSL_CMP_PKISTATUS_accepted, 0, NULL);
+}
+
+static OSSL_CMP_PKISI *on_rr(OSSL_CMP_SRV_CTX *ctx, const OSSL_CMP_MSG *msg,
+                             const X509_NAME *issuer, const ASN1_INTEGER *serial)
+{
+    (void)ctx, (void)msg, (void)issuer, (void)serial;
+    return OSSL_CMP_STATUSINFO_new(OSSL_CMP_PKISTATUS_accepted, 0, NULL);
+}
+
+static int on_genm(OSSL_CMP_SRV_CTX *ctx, const OSSL_CMP_MSG *msg,
+                   const STACK_OF(OSSL_CMP_ITAV) * in, STACK_OF(OSSL_CMP_ITAV) * *out)
+{
+    (void)ctx, (void)msg, (void)in;
+    *out = NULL;
+    return 0; /* genm is not served: rule H4 */
+}
+
+static void on_error(OSSL_CMP_SRV_CTX *ctx, const OSSL_CMP_MSG *msg, const OSSL_CMP_PKISI *status,
+                     const ASN1_INTEGER *code, const OSSL_CMP_PKIFREETEXT *details)
+{
+    (void)ctx, (void)msg, (void)status, (void)code, (void)details;
+}
+
+static int on_cert_conf(OSSL_CMP_SRV_CTX *ctx, const OSSL_CMP_MSG *msg, int cert_req_id,
+                        const ASN1_OCTET_STRING *hash, const OSSL_CMP_PKISI *status)
+{
+    (void)ctx, (void)msg, (void)cert_req_id, (void)hash, (void)status;
+    return 1; /* certHash and status were decided on before */
+}
+
+static int on_poll_req(OSSL_CMP_SRV_CTX *ctx, const OSSL_CMP_MSG *msg, int cert_req_id,
+                       OSSL_CMP_MSG **req, int64_t *check_after)
+{
+    (void)ctx, (void)msg, (void)cert_req_id;
+    *req = NULL; /* OpenSSL 3.0 leaves both uninitialised before it calls */
+    *check_after = 0;
+    return 0;
+}
+
+/* ---- the core
+ * -------------------------------------------------------------------------------------- */
+
+/* No name at all will not do for a message that is not protected, not even one that nobody sees. */
+static int set_sender(OSSL_CMP_CTX *ctx, const CMPSRV_REQUEST *req)
+{
+    const X509_NAME *name = X509_get_subject_name(req->snap->cas[0]->issuer.cert);
+
+    return OSSL_CMP_CTX_set1_subjectName(ctx, name);
+}
+
+static OSSL_CMP_SRV_CTX *new_core(CMPSRV_REQUEST *req)
+{
+    OSSL_CMP_SRV_CTX *core = NULL;
+    OSSL_CMP_CTX *ctx;
+
+    /* Not an assert: the one place that lets an unprotected message in makes sure that ours was
+     * proven. */
+    if (!req->auth.identity.proven || (!req->type->is_first && req->has_txn && !req->owns_txn))
+        return NULL;
+    if ((core = OSSL_CMP_SRV_CTX_new(req->srv->libctx, req->srv->propq)) == NULL)
+        return NULL;
+    ctx = OSSL_CMP_SRV_CTX_get0_cmp_ctx(core);
+    if (OSSL_CMP_SRV_CTX_init(core, req, on_cert_request, on_rr, on_genm, on_error, on_cert_conf,
+                              on_poll_req) &&
+        OSSL_CMP_SRV_CTX_set_accept_unprotected(core, 1) &&
+        OSSL_CMP_SRV_CTX_set_accept_raverified(core, 1) &&
+        OSSL_CMP_SRV_CTX_set_grant_implicit_confirm(core, req->alias->implicit_confirm) &&
+        OSSL_CMP_CTX_set_option(ctx, OSSL_CMP_OPT_UNPROTECTED_SEND, 1) && set_sender(ctx, req))
+        return core;
+    OSSL_CMP_SRV_CTX_free(core);
+    return NULL;
+}
+
+/* Gives the core one DER message; *out gets its answer if it is not NULL. */
+static int feed(OSSL_CMP_SRV_CTX *core, const CMPSRV_BYTES *der, CMPSRV_BYTES *out)
+{
+    const unsigned char *p = der->p;
+    OSSL_CMP_MSG *msg = d2i_OSSL_CMP_MSG(NULL, &p, (long)der->n), *answer = NULL;
+    unsigned char *buf = NULL;
+    int len = -1;
+
+    ERR_clear_error(); /* the oldest queued error would become the text of the answer */
+    if (msg != NULL && (answer = OSSL_CMP_SRV_process_request(core, msg)) != NULL)
+        len = out == NULL ? 0 : i2d_OSSL_CMP_MSG(answer, &buf);
+    if (out != NULL && len > 0) {
+        cmpsrv_bytes_clear(out);
+        *out = (CMPSRV_BYTES){buf, (size_t)len};
+    }
+    OSSL_CMP_MSG_free(answer);
+    OSSL_CMP_MSG_free(msg);
+    return len >= 0;
+}
+
+/* Brings a fresh core to where it waits for the next message of this transaction. */
+static int prime(OSSL_CMP_SRV_CTX *core, const CMPSRV_REQUEST *req)
+{
+    OSSL_CMP_CTX *ctx = OSSL_CMP_SRV_CTX_get0_cmp_ctx(core);
+    ASN1_OCTET_STRING *tid = ASN1_OCTET_STRING_new(), *nonce = ASN1_OCTET_STRING_new();
+    CMPSRV_BYTES der = {0};
+    int ok = 0;
+
+    if (tid != NULL && nonce != NULL && make_priming(req, &der) && feed(core, &der, NULL) &&
+        ASN1_OCTET_STRING_set(tid, req->txn.tid, (int)req->txn.tid_len) &&
+        ASN1_OCTET_STRING_set(nonce, req->txn.sender_nonce, CMPSRV_OUR_NONCE))
+        ok = OSSL_CMP_CTX_set1_transactionID(ctx, tid) && OSSL_CMP_CTX_set1_senderNonce(ctx, nonce);
+    cmpsrv_bytes_clear(&der);
+    ASN1_OCTET_STRING_free(tid);
+    ASN1_OCTET_STRING_free(nonce);
+    return ok;
+}
+
+int cmpsrv_dispatch(CMPSRV_REQUEST *req)
+{
+    OSSL_CMP_SRV_CTX *core = new_core(req);
+    CMPSRV_BYTES der = {0};
+    CMPSRV_PKIMSG answer;
+    int ok = 0;
+
+    if (core == NULL) {
+        cmpsrv_fail(&req->why, "no core for this request");
+        goto end;
+    }
+    if (req->msg.body_type == CMPSRV_BODY_CERTCONF && !prime(core, req)) {
+        cmpsrv_fail(&req->why, "the core cannot be primed");
+        goto end;
+    }
+    if (!make_canonical(req, &der) || !feed(core, &der, &req->core_answer)) {
+        cmpsrv_fail(&req->why, "the core gave no answer");
+        goto end;
+    }
+    if (!cmpsrv_pkimsg_parse(cmpsrv_bytes_slice(&req->core_answer), &answer, &req->why))
+        goto end;
+    if (answer.body_type != req->type->answer) {
+        cmpsrv_fail(&req->why, "the core answered %s to %s", cmpsrv_body_name(answer.body_type),
+                    cmpsrv_body_name(req->msg.body_type));
+        goto end;
+    }
+    req->implicit = answer.implicit_confirm;
+    ok = 1;
+end:
+    ERR_clear_error();
+    OSSL_CMP_SRV_CTX_free(core);
+    cmpsrv_bytes_clear(&der);
+    return ok;
+}

@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * ir, cr, p10cr: parse into one view, let policy decide, let the CA issue, collect what the store
+ * shall keep. A client that lost our answer and starts over with a new transactionID gets the
+ * certificate it did not confirm a second time, not a second certificate.
+ */
+#include "config.h"
+
+#include "server/server_local.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include <openssl/x509.h>
+
+int cmpsrv_handle_cert_parse(CMPSRV_REQUEST *req)
+{
+    req->body_error = 1;
+    return req->msg.body_type == CMPSRV_BODY_P10CR
+               ? cmpsrv_p10_parse(req->msg.body_value, &req->view.cert, &req->why)
+               : cmpsrv_crmf_parse(req->msg.body_value, &req->view.cert, &req->why);
+}
+
+int64_t cmpsrv_answer_cert_req_id(const CMPSRV_REQUEST *req)
+{
+    if (req->msg.body_type == CMPSRV_BODY_P10CR)
+        return req->alias->p10cr_certreqid;
+    return req->view.cert.cert_req_id;
+}
+
+static int check_cert_req_id(CMPSRV_REQUEST *req)
+{
+    const CMPSRV_CERT_REQUEST *cr = &req->view.cert;
+
+    if (req->msg.body_type == CMPSRV_BODY_P10CR || cr->cert_req_id == 0 ||
+        req->alias->certreqid_any)
+        return 1;
+    return cmpsrv_refuse(&req->why, CMPSRV_R_BAD_CERT_REQ_ID,
+                         "RFC 9483 4.1.1: certReqId %lld, want 0", (long long)cr->cert_req_id);
+}
+
+/* The same identity asks for the same key and name while its certificate waits for certConf. */
+static int find_unconfirmed(CMPSRV_REQUEST *req)
+{
+    int found = cmpsrv_store_cert_unconfirmed(req->srv->store, req->alias->name, req->ca->id,
+                                              req->auth.identity.binding, req->decision->spki_hash,
+                                              req->decision->subject_hash, req->now, &req->cert,
+                                              &req->old_txn, &req->why);
+
+    req->has_cert = req->is_reissue = found == 1;
+    req->cert_ca = req->ca;
+    return found >= 0;
+}
+
+int cmpsrv_handle_cert_decide(CMPSRV_REQUEST *req)
+{
+    CMPSRV_POLICY_INPUT in = {
+        .libctx = req->srv->libctx,
+        .propq = req->srv->propq,
+        .target = &req->target,
+        .identity = &req->auth.identity,
+        .request = &req->view.cert,
+        .now = req->now,
+    };
+    CMPSRV_CERT_VIEW ca;
+
+    if (!check_cert_req_id(req))
+        return 0;
+    if (req->ca == NULL)
+        return cmpsrv_refuse(&req->why, CMPSRV_R_WRONG_AUTHORITY, "no CA for this request");
+    if (!cmpsrv_cert_view(cmpsrv_bytes_slice(&req->ca->issuer.der), &ca, &req->why))
+        return 0;
+    in.ca_subject = ca.subject;
+    in.ca_not_before = ca.not_before;
+    in.ca_not_after = ca.not_after;
+    in.ca_spki = ca.spki;
+    req->decision = cmpsrv_policy_decide_cert(&in, &req->why);
+    return req->decision != NULL && find_unconfirmed(req);
+}
+
+static int collect_end_entity(CMPSRV_REQUEST *req)
+{
+    const CMPSRV_DECISION *d = req->decision;
+    CMPSRV_CHANGE *ch = cmpsrv_changes_add(&req->changes, CMPSRV_CHANGE_ENTITY_UPSERT);
+    CMPSRV_END_ENTITY_ROW *e;
+
+    if (ch == NULL)
+        return 0;
+    e = &ch->u.entity;
+    snprintf(e->name, sizeof(e->name), "%s", d->end_entity);
+    snprintf(e->end_entity_profile, sizeof(e->end_entity_profile), "%s", d->end_entity_profile);
+    snprintf(e->certificate_profile, sizeof(e->certificate_profile), "%s", d->certificate_profile);
+    memcpy(e->subject_hash, d->subject_hash, CMPSRV_HASH);
+    memcpy(e->ca_id, req->ca->id, CMPSRV_HASH);
+    e->status = 40; /* generated, as EJBCA numbers it */
+    e->updated_at = req->now;
+    return cmpsrv_bytes_set(&e->subject, cmpsrv_bytes_slice(&d->subject));
+}
+
+static int collect_certificate(CMPSRV_REQUEST *req)
+{
+    const CMPSRV_DECISION *d = req->decision;
+    CMPSRV_CHANGE *ch = cmpsrv_changes_add(&req->changes, CMPSRV_CHANGE_CERT_INSERT);
+    CMPSRV_CERT_ROW *c;
+
+    if (ch == NULL)
+        return 0;
+    c = &ch->u.cert;
+    memcpy(c->ca_id, req->issued.ca_id, CMPSRV_HASH);
+    memcpy(c->serial, req->issued.serial, req->issued.serial_len);
+    c->serial_len = req->issued.serial_len;
+    c->status = req->implicit ? CMPSRV_CERT_ACTIVE : CMPSRV_CERT_UNCONFIRMED;
+    c->issued_at = req->now;
+    c->not_after = d->not_after;
+    snprintf(c->end_entity, sizeof(c->end_entity), "%s", d->end_entity);
+    memcpy(c->subject_hash, d->subject_hash, CMPSRV_HASH);
+    memcpy(c->spki_hash, d->spki_hash, CMPSRV_HASH);
+    memcpy(c->identity, req->auth.identity.binding, CMPSRV_HASH);
+    snprintf(c->alias, sizeof(c->alias), "%s", req->alias->name);
+    memcpy(c->tid, req->msg.transaction_id.p, req->msg.transaction_id.n);
+    c->tid_len = req->msg.transaction_id.n;
+    return cmpsrv_bytes_set(&c->der, cmpsrv_bytes_slice(&req->issued.der));
+}
+
+/* The old transaction ends and the new transactionID is spent, for the one certificate they share.
+ */
+static int collect_reissue(CMPSRV_REQUEST *req)
+{
+    CMPSRV_CHANGE *ch = cmpsrv_changes_add(&req->changes, CMPSRV_CHANGE_TXN_UPDATE);
+
+    if (ch == NULL)
+        return 0;
+    ch->u.txn = req->old_txn;
+    memset(&req->old_txn, 0, sizeof(req->old_txn)); /* handed over */
+    ch->u.txn.state = CMPSRV_TXN_DONE;
+    ch->u.txn.end = CMPSRV_END_REPLACED;
+    ch->u.txn.expires = req->now + req->alias->transaction_retention;
+    if ((ch = cmpsrv_changes_add(&req->changes, CMPSRV_CHANGE_TID_SPENT)) == NULL)
+        return 0;
+    memcpy(ch->u.cert.ca_id, req->cert.ca_id, CMPSRV_HASH);
+    memcpy(ch->u.cert.serial, req->cert.serial, req->cert.serial_len);
+    ch->u.cert.serial_len = req->cert.serial_len;
+    snprintf(ch->u.cert.alias, sizeof(ch->u.cert.alias), "%s", req->alias->name);
+    memcpy(ch->u.cert.tid, req->msg.transaction_id.p, req->msg.transaction_id.n);
+    ch->u.cert.tid_len = req->msg.transaction_id.n;
+    return !req->implicit || cmpsrv_collect_status(req, CMPSRV_CERT_ACTIVE, 0);
+}
+
+/* The certificate that goes out: a new one, or the one in the store again. */
+static int make_certificate(CMPSRV_REQUEST *req)
+{
+    const unsigned char *p = req->cert.der.p;
+
+    if (!req->is_reissue)
+        return cmpsrv_ca_issue(req->ca, req->decision, &req->issued, &req->why);
+    memcpy(req->issued.ca_id, req->cert.ca_id, CMPSRV_HASH);
+    memcpy(req->issued.serial, req->cert.serial, req->cert.serial_len);
+    req->issued.serial_len = req->cert.serial_len;
+    if (!cmpsrv_bytes_set(&req->issued.der, cmpsrv_bytes_slice(&req->cert.der)) ||
+        (req->issued.cert = d2i_X509(NULL, &p, (long)req->cert.der.n)) == NULL)
+        return cmpsrv_fail(&req->why, "the stored certificate is not readable");
+    return 1;
+}
+
+int cmpsrv_handle_cert_perform(CMPSRV_REQUEST *req)
+{
+    int ok;
+
+    if (!make_certificate(req) || !cmpsrv_dispatch(req))
+        return 0;
+    ok = req->is_reissue ? collect_reissue(req)
+                         : collect_end_entity(req) && collect_certificate(req);
+    if (!ok)
+        return cmpsrv_fail(&req->why, "out of memory");
+    req->event = req->is_reissue ? "resent" : "issued";
+    req->next = req->implicit ? CMPSRV_TXN_DONE : CMPSRV_TXN_WAIT_CONF;
+    req->end = req->implicit ? CMPSRV_END_IMPLICIT : CMPSRV_END_NONE;
+    return 1;
+}

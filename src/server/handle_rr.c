@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * rr: revocation by the RA (RFC 9810 5.3.9, RFC 9483 4.2). The mark on the certificate row is the
+ * revocation; the CRL that tells of it is made after the commit, before rp leaves.
+ */
+#include "config.h"
+
+#include "server/server_local.h"
+
+#include <string.h>
+
+enum { REASON_HOLD = 6, REASON_REMOVE_FROM_CRL = 8 };
+
+int cmpsrv_handle_rr_parse(CMPSRV_REQUEST *req)
+{
+    req->body_error = 1;
+    return cmpsrv_rr_parse(req->msg.body_value, &req->view.rev, &req->why);
+}
+
+/* The CA of ours that the template's issuer names. */
+static const CMPSRV_CA *find_issuer(CMPSRV_REQUEST *req)
+{
+    for (size_t i = 0; i < req->snap->cas_n; i++)
+        if (cmpsrv_name_eq(req->view.rev.issuer,
+                           cmpsrv_bytes_slice(&req->snap->cas[i]->issuer.subject)))
+            return req->snap->cas[i];
+    return NULL;
+}
+
+static int load_certificate(CMPSRV_REQUEST *req)
+{
+    char serial[2 * CMPSRV_MAX_SERIAL + 1];
+    CMPSRV_SLICE s = req->view.rev.serial;
+    int found;
+
+    if ((req->cert_ca = find_issuer(req)) == NULL)
+        return cmpsrv_refuse(&req->why, CMPSRV_R_BAD_CERT_ID,
+                             "RFC 9483 4.2: issuer is no CA of ours");
+    found = cmpsrv_store_cert_get(req->srv->store, req->cert_ca->id, s, &req->cert, &req->why);
+    if (found == 0)
+        cmpsrv_refuse(&req->why, CMPSRV_R_BAD_CERT_ID,
+                      "RFC 9483 4.2: no certificate with serial %s",
+                      cmpsrv_hex(s, serial, sizeof(serial)));
+    return req->has_cert = found == 1;
+}
+
+/* An RA may revoke what its alias's CA issued; the secret of one alias is no authority over another
+ * CA's certificates. */
+static int check_authority(CMPSRV_REQUEST *req)
+{
+    if (req->auth.identity.is_ra && req->cert_ca == req->ca)
+        return 1;
+    return cmpsrv_refuse(&req->why, CMPSRV_R_NOT_AUTHORIZED,
+                         "RFC 9810 5.3.9: this RA is none for CA %s", req->cert_ca->conf->name);
+}
+
+/* What else stands in the template must be the certificate's. */
+static int check_template(CMPSRV_REQUEST *req)
+{
+    const CMPSRV_REV_DETAILS *rev = &req->view.rev;
+    CMPSRV_CERT_VIEW view;
+    CMPSRV_SLICE spki, content;
+
+    if (!cmpsrv_cert_view(cmpsrv_bytes_slice(&req->cert.der), &view, &req->why))
+        return 0;
+    if (rev->subject.p != NULL && !cmpsrv_name_eq(rev->subject, view.subject))
+        return cmpsrv_refuse(&req->why, CMPSRV_R_BAD_CERT_ID,
+                             "RFC 9483 4.2: subject is another one");
+    spki = view.spki;
+    if (rev->spki.p != NULL &&
+        (!cmpsrv_der_get(&spki, DER_SEQUENCE, &content) || !cmpsrv_slice_eq(rev->spki, content)))
+        return cmpsrv_refuse(&req->why, CMPSRV_R_BAD_CERT_ID,
+                             "RFC 9483 4.2: publicKey is another one");
+    return 1;
+}
+
+static int check_status(CMPSRV_REQUEST *req)
+{
+    int reason = req->view.rev.reason;
+    CMPSRV_CERT_STATUS status = req->cert.status;
+
+    if (status == CMPSRV_CERT_REVOKED || req->cert.not_after < req->now)
+        return cmpsrv_refuse(&req->why, CMPSRV_R_CERT_REVOKED, "RFC 9483 4.2: %s already",
+                             status == CMPSRV_CERT_REVOKED ? "revoked" : "expired");
+    if (reason == REASON_REMOVE_FROM_CRL && status != CMPSRV_CERT_HOLD)
+        return cmpsrv_refuse(&req->why, CMPSRV_R_BAD_CERT_ID,
+                             "RFC 5280 5.3.1: removeFromCRL of a certificate that is not on hold");
+    if (reason == REASON_HOLD && status == CMPSRV_CERT_HOLD)
+        return cmpsrv_refuse(&req->why, CMPSRV_R_CERT_REVOKED, "on hold already");
+    return 1;
+}
+
+int cmpsrv_handle_rr_decide(CMPSRV_REQUEST *req)
+{
+    return load_certificate(req) && check_authority(req) && check_template(req) &&
+           check_status(req);
+}
+
+int cmpsrv_handle_rr_perform(CMPSRV_REQUEST *req)
+{
+    int reason = req->view.rev.reason;
+    CMPSRV_CERT_STATUS to = reason == REASON_REMOVE_FROM_CRL ? CMPSRV_CERT_ACTIVE
+                            : reason == REASON_HOLD          ? CMPSRV_CERT_HOLD
+                                                             : CMPSRV_CERT_REVOKED;
+
+    if (!cmpsrv_dispatch(req))
+        return 0;
+    if (!cmpsrv_collect_status(req, to, reason))
+        return cmpsrv_fail(&req->why, "out of memory");
+    req->event = to == CMPSRV_CERT_ACTIVE ? "unheld" : "revoked";
+    req->next = CMPSRV_TXN_DONE;
+    req->end = CMPSRV_END_PERFORMED;
+    return 1;
+}

@@ -1,0 +1,216 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The server object: load and reload, one message through the line. The only file that knows both
+ * the public interface and the insides.
+ */
+#include "config.h"
+
+#include "server/server_local.h"
+
+#include <string.h>
+
+#include <openssl/crypto.h>
+
+CMPSRV_EXPORT const char *CMPSRV_version(void)
+{
+    return PACKAGE_VERSION;
+}
+
+CMPSRV_EXPORT CMPSRV_SERVER *CMPSRV_SERVER_new(OSSL_LIB_CTX *libctx, const char *propq)
+{
+    CMPSRV_SERVER *srv = OPENSSL_zalloc(sizeof(*srv));
+
+    if (srv == NULL)
+        return NULL;
+    srv->libctx = libctx;
+    pthread_mutex_init(&srv->lock, NULL);
+    atomic_init(&srv->crl_failed, 0);
+    if ((propq != NULL && (srv->propq = OPENSSL_strdup(propq)) == NULL) ||
+        !cmpsrv_server_set_node(srv, "cmp-server")) {
+        CMPSRV_SERVER_free(srv);
+        return NULL;
+    }
+    return srv;
+}
+
+CMPSRV_EXPORT void CMPSRV_SERVER_free(CMPSRV_SERVER *srv)
+{
+    if (srv == NULL)
+        return;
+    cmpsrv_snapshot_free(srv->snapshot);
+    cmpsrv_store_free(srv->store);
+    pthread_mutex_destroy(&srv->lock);
+    OPENSSL_free(srv->propq);
+    OPENSSL_free(srv->node);
+    OPENSSL_free(srv->error);
+    OPENSSL_cleanse(srv->binding_key, sizeof(srv->binding_key));
+    OPENSSL_free(srv);
+}
+
+void cmpsrv_server_set_log(CMPSRV_SERVER *srv, CMPSRV_LOG *log)
+{
+    srv->log = log;
+}
+
+int cmpsrv_server_set_node(CMPSRV_SERVER *srv, const char *node)
+{
+    char *copy = OPENSSL_strdup(node);
+
+    if (copy == NULL)
+        return 0;
+    OPENSSL_free(srv->node);
+    srv->node = copy;
+    return 1;
+}
+
+const CMPSRV_CONF_SERVER *cmpsrv_server_conf(CMPSRV_SERVER *srv)
+{
+    return srv->snapshot == NULL ? NULL : &srv->snapshot->conf->server;
+}
+
+CMPSRV_SNAPSHOT *cmpsrv_server_get1_snapshot(CMPSRV_SERVER *srv)
+{
+    CMPSRV_SNAPSHOT *s;
+
+    pthread_mutex_lock(&srv->lock);
+    if ((s = srv->snapshot) != NULL)
+        atomic_fetch_add(&s->refs, 1);
+    pthread_mutex_unlock(&srv->lock);
+    return s;
+}
+
+/* ---- load
+ * ----------------------------------------------------------------------------------------- */
+
+static void keep_errors(CMPSRV_SERVER *srv, const CMPSRV_CONF_ERRORS *errors)
+{
+    size_t n = 1;
+
+    OPENSSL_free(srv->error);
+    for (size_t i = 0; i < errors->n; i++)
+        n += strlen(errors->v[i]) + 1;
+    if ((srv->error = OPENSSL_zalloc(n)) == NULL)
+        return;
+    for (size_t i = 0; i < errors->n; i++) {
+        OPENSSL_strlcat(srv->error, errors->v[i], n);
+        if (i + 1 < errors->n)
+            OPENSSL_strlcat(srv->error, "\n", n);
+    }
+}
+
+static void store_error(CMPSRV_CONF_ERRORS *errors, const CMPSRV_SNAPSHOT *s,
+                        const CMPSRV_REFUSAL *why)
+{
+    cmpsrv_conf_error(errors, s->conf->server.pos, "server", NULL, "store", "%s", why->detail);
+}
+
+/* The store of the first load stays: a reload with another one is refused. */
+static int open_store(CMPSRV_SERVER *srv, const CMPSRV_SNAPSHOT *s, CMPSRV_CONF_ERRORS *errors)
+{
+    const CMPSRV_CONF_SERVER *conf = &s->conf->server;
+    CMPSRV_STORE_OPTIONS options = {.key = conf->store_key, .log = srv->log, .node = srv->node};
+    CMPSRV_REFUSAL why = {0};
+
+    if (srv->store != NULL) {
+        if (strcmp(srv->snapshot->conf->server.store, conf->store) == 0)
+            return 1;
+        cmpsrv_refuse(&why, CMPSRV_R_BAD_CONFIG, "a reload cannot change the store; restart");
+        store_error(errors, s, &why);
+        return 0;
+    }
+    if ((srv->store = cmpsrv_store_open(conf->store, &options, &why)) == NULL) {
+        store_error(errors, s, &why);
+        return 0;
+    }
+    cmpsrv_store_derive_key(srv->store, "identity binding", srv->binding_key);
+    return 1;
+}
+
+static int register_cas(CMPSRV_SERVER *srv, const CMPSRV_SNAPSHOT *s, CMPSRV_CONF_ERRORS *errors)
+{
+    CMPSRV_REFUSAL why = {0};
+
+    for (size_t i = 0; i < s->cas_n; i++)
+        if (!cmpsrv_store_ca_register(srv->store, s->cas[i]->id, s->cas[i]->conf->name, &why)) {
+            store_error(errors, s, &why);
+            return 0;
+        }
+    return 1;
+}
+
+CMPSRV_EXPORT int CMPSRV_SERVER_load(CMPSRV_SERVER *srv, const char *yaml_file)
+{
+    CMPSRV_CONF_ERRORS errors = {0};
+    CMPSRV_SNAPSHOT *s =
+        cmpsrv_snapshot_load(srv->libctx, srv->propq, yaml_file, srv->log, &errors);
+    CMPSRV_SNAPSHOT *old = NULL;
+    int ok = s != NULL && open_store(srv, s, &errors) && register_cas(srv, s, &errors);
+
+    keep_errors(srv, &errors);
+    cmpsrv_conf_errors_clear(&errors);
+    if (!ok) {
+        cmpsrv_snapshot_free(s);
+        return 0;
+    }
+    cmpsrv_log_set_level(srv->log, (CMPSRV_LOG_LEVEL)s->conf->server.log_level);
+    pthread_mutex_lock(&srv->lock);
+    old = srv->snapshot;
+    srv->snapshot = s;
+    pthread_mutex_unlock(&srv->lock);
+    cmpsrv_snapshot_free(old);
+    return 1;
+}
+
+CMPSRV_EXPORT const char *CMPSRV_SERVER_get0_error(const CMPSRV_SERVER *srv)
+{
+    return srv->error == NULL ? "" : srv->error;
+}
+
+int cmpsrv_server_check(OSSL_LIB_CTX *libctx, const char *propq, const char *file, CMPSRV_LOG *log,
+                        CMPSRV_CONF_ERRORS *errors)
+{
+    CMPSRV_SNAPSHOT *s = cmpsrv_snapshot_load(libctx, propq, file, log, errors);
+
+    cmpsrv_snapshot_free(s);
+    return s != NULL;
+}
+
+/* ---- one message
+ * ------------------------------------------------------------------------------------ */
+
+static int hand_over_answer(CMPSRV_REQUEST *req, unsigned char **rsp, size_t *rsp_len,
+                            int *http_status)
+{
+    *http_status = 200;
+    if (req->answer.p == NULL) {
+        *http_status = req->alias == NULL ? CMPSRV_reason_info(req->why.reason)->http_status : 503;
+        return 0;
+    }
+    *rsp = req->answer.p;
+    *rsp_len = req->answer.n;
+    req->answer = (CMPSRV_BYTES){NULL, 0};
+    return 1;
+}
+
+CMPSRV_EXPORT int CMPSRV_process(CMPSRV_SERVER *srv, const char *path, const unsigned char *req_der,
+                                 size_t req_len, unsigned char **rsp, size_t *rsp_len,
+                                 int *http_status)
+{
+    CMPSRV_REQUEST *req = OPENSSL_zalloc(sizeof(*req));
+    int ok = 0, status = 503;
+
+    if (req != NULL && (req->snap = cmpsrv_server_get1_snapshot(srv)) != NULL) {
+        req->srv = srv;
+        req->path = path;
+        req->der = cmpsrv_slice(req_der, req_len);
+        req->now = cmpsrv_time_now();
+        cmpsrv_request_run(req);
+        ok = hand_over_answer(req, rsp, rsp_len, &status);
+        cmpsrv_request_clear(req);
+        cmpsrv_snapshot_free(req->snap);
+    }
+    if (http_status != NULL)
+        *http_status = status;
+    OPENSSL_free(req);
+    return ok;
+}

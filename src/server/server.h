@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * server: the line that a request runs down, and the server object around it. Beside the public
+ * header, what the programs of this project need of it.
+ */
+#ifndef CMPSRV_SERVER_H
+#define CMPSRV_SERVER_H
+
+#include "ca/ca.h"
+#include "cmpsrv/cmpsrv.h"
+#include "conf/conf.h"
+#include "store/store.h"
+
+/* Before the first load: where the log goes (up_to the caller to free after the server), and the
+ * name of this writer in the store ("cmp-server" by default). 1/0. */
+void cmpsrv_server_set_log(CMPSRV_SERVER *srv, CMPSRV_LOG *log);
+int cmpsrv_server_set_node(CMPSRV_SERVER *srv, const char *node);
+
+/* The section `server:` of the current configuration; valid until the next load. NULL before the
+ * first. */
+const CMPSRV_CONF_SERVER *cmpsrv_server_conf(CMPSRV_SERVER *srv);
+
+/*
+ * For --check-config: reads configuration, CAs and keys as a load would, opens no store. 1, or 0
+ * with the errors.
+ */
+int cmpsrv_server_check(OSSL_LIB_CTX *libctx, const char *propq, const char *file, CMPSRV_LOG *log,
+                        CMPSRV_CONF_ERRORS *errors);
+
+/* The stages of the line in order, for logs and metrics; NULL after the last. */
+const char *cmpsrv_stage_name(size_t i);
+
+#endif

@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A snapshot is all that one load made: the configuration and its CAs with their keys. Immutable
+ * and counted; a request holds the one it began with to its end.
+ */
+#include "config.h"
+
+#include "server/server_local.h"
+
+#include <string.h>
+
+#include <openssl/crypto.h>
+
+void cmpsrv_snapshot_free(CMPSRV_SNAPSHOT *s)
+{
+    if (s == NULL || atomic_fetch_sub(&s->refs, 1) != 1)
+        return;
+    for (size_t i = 0; i < s->cas_n; i++)
+        cmpsrv_ca_free(s->cas[i]);
+    OPENSSL_free(s->cas);
+    cmpsrv_conf_free(s->conf);
+    OPENSSL_free(s);
+}
+
+/* Every CA is tried, so that one load tells all that is wrong. */
+static int load_cas(CMPSRV_SNAPSHOT *s, OSSL_LIB_CTX *libctx, const char *propq, CMPSRV_LOG *log,
+                    CMPSRV_CONF_ERRORS *errors)
+{
+    size_t n = s->conf->cas_n;
+    int ok = 1;
+
+    if ((s->cas = OPENSSL_zalloc(n * sizeof(CMPSRV_CA *) + 1)) == NULL)
+        return 0;
+    s->cas_n = n;
+    for (size_t i = 0; i < n; i++) {
+        s->cas[i] = cmpsrv_ca_load(libctx, propq, &s->conf->cas[i], log, errors);
+        ok &= s->cas[i] != NULL;
+    }
+    return ok;
+}
+
+CMPSRV_SNAPSHOT *cmpsrv_snapshot_load(OSSL_LIB_CTX *libctx, const char *propq, const char *file,
+                                      CMPSRV_LOG *log, CMPSRV_CONF_ERRORS *errors)
+{
+    CMPSRV_SNAPSHOT *s = OPENSSL_zalloc(sizeof(*s));
+
+    if (s == NULL)
+        return NULL;
+    atomic_init(&s->refs, 1);
+    if ((s->conf = cmpsrv_conf_load(file, errors)) == NULL ||
+        !load_cas(s, libctx, propq, log, errors)) {
+        cmpsrv_snapshot_free(s);
+        return NULL;
+    }
+    return s;
+}
+
+const CMPSRV_CA *cmpsrv_snapshot_ca(const CMPSRV_SNAPSHOT *s, const CMPSRV_CONF_CA *conf)
+{
+    for (size_t i = 0; conf != NULL && i < s->cas_n; i++)
+        if (s->cas[i]->conf == conf)
+            return s->cas[i];
+    return NULL;
+}
+
+const CMPSRV_CA *cmpsrv_snapshot_ca_by_id(const CMPSRV_SNAPSHOT *s, const unsigned char *id)
+{
+    for (size_t i = 0; i < s->cas_n; i++)
+        if (memcmp(s->cas[i]->id, id, CMPSRV_HASH) == 0)
+            return s->cas[i];
+    return NULL;
+}

@@ -1,0 +1,169 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Housekeeping: transactions that nobody confirmed in time, tombstones that have done their work,
+ * CRLs that are due. Every step is a store transaction of its own, guarded by the row's version, so
+ * that it may run on several nodes at once.
+ */
+#include "config.h"
+
+#include "server/server_local.h"
+
+#include <string.h>
+
+#include <openssl/crypto.h>
+
+enum { BATCH = 256 };
+
+struct batch {
+    CMPSRV_TXN rows[BATCH];
+    size_t n;
+};
+
+static int take_row(void *arg, const CMPSRV_TXN *row)
+{
+    struct batch *b = arg;
+
+    b->rows[b->n] = *row;
+    b->rows[b->n].answer = b->rows[b->n].mac_alg = (CMPSRV_BYTES){NULL, 0};
+    if (!cmpsrv_bytes_set(&b->rows[b->n].answer, cmpsrv_bytes_slice(&row->answer)) ||
+        !cmpsrv_bytes_set(&b->rows[b->n].mac_alg, cmpsrv_bytes_slice(&row->mac_alg))) {
+        cmpsrv_txn_clear(&b->rows[b->n]);
+        return 0;
+    }
+    return ++b->n < BATCH;
+}
+
+static int collect_expiry_audit(CMPSRV_CHANGES *changes, const CMPSRV_TXN *t,
+                                const CMPSRV_CERT_ROW *cert, int revoked)
+{
+    CMPSRV_AUDIT_EVENT e = {
+        .event = revoked ? "expired" : "kept unconfirmed",
+        .alias = t->alias,
+        .tid = cmpsrv_slice(t->tid, t->tid_len),
+        .body_type = -1,
+        .serial = cmpsrv_slice(cert->serial, cert->serial_len),
+        .end_entity = cert->end_entity,
+        .reason = revoked ? 0 : -1,
+    };
+    char *text = cmpsrv_audit_record(&e);
+    CMPSRV_CHANGE *ch = text == NULL ? NULL : cmpsrv_changes_add(changes, CMPSRV_CHANGE_AUDIT);
+
+    if (ch == NULL) {
+        OPENSSL_free(text);
+        return 0;
+    }
+    ch->u.audit = text;
+    return 1;
+}
+
+/* The certificate nobody confirmed: revoked, or kept where the alias says so; of an alias that is
+ * gone: revoked. */
+static int collect_unconfirmed(CMPSRV_SERVER *srv, const CMPSRV_CONF_ALIAS *alias,
+                               const CMPSRV_TXN *t, int64_t now, CMPSRV_CHANGES *changes,
+                               int *revoked, CMPSRV_REFUSAL *why)
+{
+    int keep = alias != NULL && alias->unconfirmed == CMPSRV_UNCONFIRMED_KEEP;
+    CMPSRV_CERT_ROW cert = {0};
+    CMPSRV_CHANGE *ch;
+    int found = cmpsrv_store_cert_get(srv->store, t->ca_id, cmpsrv_slice(t->serial, t->serial_len),
+                                      &cert, why);
+    int ok = found >= 0;
+
+    *revoked = 0;
+    if (found == 1 && cert.status == CMPSRV_CERT_UNCONFIRMED) {
+        if ((ch = cmpsrv_changes_add(changes, CMPSRV_CHANGE_CERT_STATUS)) != NULL) {
+            memcpy(ch->u.status.ca_id, cert.ca_id, CMPSRV_HASH);
+            memcpy(ch->u.status.serial, cert.serial, cert.serial_len);
+            ch->u.status.serial_len = cert.serial_len;
+            ch->u.status.from = CMPSRV_CERT_UNCONFIRMED;
+            ch->u.status.to = keep ? CMPSRV_CERT_ACTIVE : CMPSRV_CERT_REVOKED;
+            ch->u.status.revoked_at = keep ? 0 : now;
+        }
+        ok = ch != NULL && collect_expiry_audit(changes, t, &cert, !keep);
+        *revoked = !keep;
+    }
+    cmpsrv_cert_row_clear(&cert);
+    return ok;
+}
+
+/* One expired row; hands its buffers over. Gives whether a certificate was revoked. */
+static int expire_row(CMPSRV_SERVER *srv, const CMPSRV_SNAPSHOT *snap, CMPSRV_TXN *t, int64_t now,
+                      int *revoked, CMPSRV_REFUSAL *why)
+{
+    const CMPSRV_CONF_ALIAS *alias = cmpsrv_conf_alias(snap->conf, t->alias, strlen(t->alias));
+    int open = t->state != CMPSRV_TXN_DONE;
+    CMPSRV_CHANGES changes = {0};
+    CMPSRV_CHANGE *ch;
+    CMPSRV_COMMIT outcome = CMPSRV_COMMIT_FAILED;
+
+    *revoked = 0;
+    if (!open || collect_unconfirmed(srv, alias, t, now, &changes, revoked, why)) {
+        ch = cmpsrv_changes_add(&changes,
+                                open ? CMPSRV_CHANGE_TXN_UPDATE : CMPSRV_CHANGE_TXN_DELETE);
+        if (ch != NULL) {
+            ch->u.txn = *t;
+            memset(t, 0, sizeof(*t));
+            if (open) {
+                ch->u.txn.state = CMPSRV_TXN_DONE;
+                ch->u.txn.end = CMPSRV_END_EXPIRED;
+                ch->u.txn.expires = now + (alias == NULL ? 0 : alias->transaction_retention);
+            }
+            outcome = cmpsrv_store_commit(srv->store, &changes, why);
+        }
+    }
+    if (outcome != CMPSRV_COMMIT_DONE)
+        *revoked = 0;
+    cmpsrv_changes_clear(&changes);
+    return outcome == CMPSRV_COMMIT_DONE ||
+           outcome == CMPSRV_COMMIT_CONFLICT; /* somebody else was faster */
+}
+
+static int expire_transactions(CMPSRV_SERVER *srv, const CMPSRV_SNAPSHOT *snap, int64_t now,
+                               int *revoked, CMPSRV_REFUSAL *why)
+{
+    struct batch *b = OPENSSL_zalloc(sizeof(*b));
+    int ok = b != NULL && cmpsrv_store_txn_expired(srv->store, now, BATCH, take_row, b, why) == 1;
+
+    for (size_t i = 0; b != NULL && i < b->n; i++) {
+        int one = 0;
+
+        ok = ok && expire_row(srv, snap, &b->rows[i], now, &one, why);
+        *revoked |= one;
+        cmpsrv_txn_clear(&b->rows[i]);
+    }
+    OPENSSL_free(b);
+    return ok;
+}
+
+static int renew_crls(CMPSRV_SERVER *srv, const CMPSRV_SNAPSHOT *snap, int64_t now, int all,
+                      CMPSRV_REFUSAL *why)
+{
+    int ok = 1;
+
+    for (size_t i = 0; i < snap->cas_n; i++)
+        if (snap->cas[i]->conf->crl_file != NULL &&
+            (all || cmpsrv_ca_crl_is_due(snap->cas[i], now)))
+            ok &= cmpsrv_ca_crl(snap->cas[i], srv->store, NULL, why);
+    return ok;
+}
+
+CMPSRV_EXPORT int CMPSRV_tick(CMPSRV_SERVER *srv)
+{
+    CMPSRV_SNAPSHOT *snap = cmpsrv_server_get1_snapshot(srv);
+    CMPSRV_REFUSAL why = {0};
+    int64_t now = cmpsrv_time_now();
+    int revoked = 0, ok;
+
+    if (snap == NULL)
+        return 0;
+    ok = expire_transactions(srv, snap, now, &revoked, &why);
+    revoked |= atomic_exchange(&srv->crl_failed, 0);
+    if (!renew_crls(srv, snap, now, revoked, &why)) {
+        atomic_store(&srv->crl_failed, 1);
+        ok = 0;
+    }
+    if (!ok)
+        cmpsrv_log(srv->log, CMPSRV_LOG_ERROR, "housekeeping: %s", why.detail);
+    cmpsrv_snapshot_free(snap);
+    return ok;
+}

@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Transactions: the table of moves a state may make, and the row that a request leaves behind, with
+ * its protected answer in it for a retransmission. One message, one row, one version.
+ */
+#include "config.h"
+
+#include "server/server_local.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* From none (0) or a state, to a state. What is not here does not happen. */
+static const struct {
+    int from;
+    CMPSRV_TXN_STATE to;
+} moves[] = {
+    {0, CMPSRV_TXN_WAIT_CONF},               /* certificate sent */
+    {0, CMPSRV_TXN_DONE},                    /* implicitly confirmed, rr, refused */
+    {CMPSRV_TXN_WAIT_CONF, CMPSRV_TXN_DONE}, /* confirmed, rejected, aborted, refused, expired */
+};
+
+int cmpsrv_transaction_may_move(CMPSRV_TXN_STATE from, CMPSRV_TXN_STATE to)
+{
+    for (size_t i = 0; i < CMPSRV_ARRAY_SIZE(moves); i++)
+        if (moves[i].from == (int)from && moves[i].to == to)
+            return 1;
+    return 0;
+}
+
+/* Whether this request moves its transaction. An unproven or foreign message never does, nor does
+ * one whose header was refused while a row stands: it may be an old message of the owner, sent by
+ * somebody else. */
+static int leaves_row(const CMPSRV_REQUEST *req)
+{
+    if (!req->auth.identity.proven || req->type == NULL)
+        return 0;
+    if (req->why.reason == CMPSRV_R_NONE)
+        return req->next != 0;
+    if (req->type->is_first)
+        return !req->has_txn;
+    return req->has_txn && req->owns_txn && req->has_cert; /* refused after decide had begun */
+}
+
+static void fill_opening(CMPSRV_REQUEST *req, CMPSRV_TXN *t)
+{
+    snprintf(t->alias, sizeof(t->alias), "%s", req->alias->name);
+    memcpy(t->tid, req->msg.transaction_id.p, req->msg.transaction_id.n);
+    t->tid_len = req->msg.transaction_id.n;
+    memcpy(t->identity, req->auth.identity.binding, CMPSRV_HASH);
+    t->kind = req->auth.identity.kind;
+    t->body_type = (CMPSRV_BODY)req->msg.body_type;
+    t->pvno = (int)req->msg.pvno;
+    if (req->issued.serial_len > 0) {
+        t->cert_req_id = cmpsrv_answer_cert_req_id(req);
+        memcpy(t->ca_id, req->issued.ca_id, CMPSRV_HASH);
+        memcpy(t->serial, req->issued.serial, req->issued.serial_len);
+        t->serial_len = req->issued.serial_len;
+    }
+}
+
+/* What the last message and its answer leave, whichever it was. */
+static int fill_answer(CMPSRV_REQUEST *req, CMPSRV_TXN *t)
+{
+    int refused = req->why.reason != CMPSRV_R_NONE;
+
+    t->state = refused ? CMPSRV_TXN_DONE : req->next;
+    t->end = refused ? CMPSRV_END_REFUSED : req->end;
+    memcpy(t->sender_nonce, req->nonce, CMPSRV_OUR_NONCE);
+    memcpy(t->request_hash, req->hash, CMPSRV_HASH);
+    t->expires = req->now + (t->state == CMPSRV_TXN_WAIT_CONF ? req->alias->confirm_wait_time
+                                                              : req->alias->transaction_retention);
+    return cmpsrv_bytes_set(&t->answer, cmpsrv_bytes_slice(&req->answer)) &&
+           cmpsrv_bytes_set(&t->mac_alg, cmpsrv_bytes_slice(&req->mac_alg));
+}
+
+/* A negative answer ends the transaction (RFC 9483 3.6.4), and the certificate that waited counts
+ * as rejected. */
+static int end_certificate(CMPSRV_REQUEST *req)
+{
+    if (req->why.reason == CMPSRV_R_NONE || req->type->is_first ||
+        req->cert.status != CMPSRV_CERT_UNCONFIRMED)
+        return 1;
+    return cmpsrv_collect_status(req,
+                                 req->alias->unconfirmed == CMPSRV_UNCONFIRMED_KEEP
+                                     ? CMPSRV_CERT_ACTIVE
+                                     : CMPSRV_CERT_REVOKED,
+                                 0);
+}
+
+int cmpsrv_transaction_collect(CMPSRV_REQUEST *req)
+{
+    int update = req->type != NULL && !req->type->is_first;
+    CMPSRV_CHANGE *ch;
+    CMPSRV_TXN *t;
+
+    if (!leaves_row(req))
+        return 1;
+    if (!end_certificate(req))
+        return cmpsrv_fail(&req->why, "out of memory");
+    ch = cmpsrv_changes_add(&req->changes,
+                            update ? CMPSRV_CHANGE_TXN_UPDATE : CMPSRV_CHANGE_TXN_INSERT);
+    if (ch == NULL)
+        return cmpsrv_fail(&req->why, "out of memory");
+    t = &ch->u.txn;
+    if (update) { /* the row as it was read, its buffers left with req */
+        *t = req->txn;
+        t->answer = t->mac_alg = (CMPSRV_BYTES){NULL, 0};
+    } else {
+        fill_opening(req, t);
+    }
+    if (!fill_answer(req, t))
+        return cmpsrv_fail(&req->why, "out of memory");
+    if (!cmpsrv_transaction_may_move(update ? req->txn.state : (CMPSRV_TXN_STATE)0, t->state))
+        return cmpsrv_fail(&req->why, "no move from state %d to %d",
+                           update ? (int)req->txn.state : 0, (int)t->state);
+    return 1;
+}
