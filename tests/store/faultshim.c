@@ -2,8 +2,8 @@
 /*
  * LD_PRELOAD module that makes the disk fail. Environment: FS_MODE=enospc (write, pwrite,
  * ftruncate, fallocate fail with ENOSPC) or eio (fsync, fdatasync fail with EIO); FS_AT=N: from the
- * N-th matching call on (1); FS_FILE: only files whose path contains this; FS_SWITCH=PATH: only
- * while that file exists.
+ * N-th matching call on (1); FS_FILE: only files whose path contains this, or with a $ at its end,
+ * ends with it; FS_SWITCH=PATH: only while that file exists.
  */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE
@@ -24,15 +24,19 @@ static int is_our_file(int fd)
 {
     const char *want = getenv("FS_FILE");
     char link[64], path[4096];
+    size_t len;
     ssize_t n;
 
     if (want == NULL)
         return 1;
+    len = strlen(want);
     snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
     if ((n = readlink(link, path, sizeof(path) - 1)) < 0)
         return 0;
     path[n] = '\0';
-    return strstr(path, want) != NULL;
+    if (len == 0 || want[len - 1] != '$')
+        return strstr(path, want) != NULL;
+    return (size_t)n >= len - 1 && strncmp(path + (size_t)n - (len - 1), want, len - 1) == 0;
 }
 
 /* Whether this call is to fail; sets errno then. */

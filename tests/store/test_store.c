@@ -263,6 +263,30 @@ static void test_unconfirmed(void)
     place_free(&p);
 }
 
+/* Each request asks this: it must go by the key, then by the serial number. */
+static void test_unconfirmed_plan(void)
+{
+    PLACE p;
+    CMPSRV_STORE *s = open_new(&p);
+    char sql[2048], plan[512] = "";
+    sqlite3 *db = NULL;
+    sqlite3_stmt *st = NULL;
+
+    snprintf(sql, sizeof(sql), "EXPLAIN QUERY PLAN %s",
+             cmpsrv_sql_text(CMPSRV_ST_CERT_UNCONFIRMED));
+    CU_ASSERT_EQUAL_FATAL(sqlite3_open(p.path, &db), SQLITE_OK);
+    CU_ASSERT_EQUAL_FATAL(sqlite3_prepare_v2(db, sql, -1, &st, NULL), SQLITE_OK);
+    while (sqlite3_step(st) == SQLITE_ROW)
+        snprintf(plan + strlen(plan), sizeof(plan) - strlen(plan), "%s;",
+                 (const char *)sqlite3_column_text(st, 3));
+    CU_ASSERT_PTR_NOT_NULL(strstr(plan, "c USING INDEX certificate_spki"));
+    CU_ASSERT_PTR_NOT_NULL(strstr(plan, "t USING INDEX txn_serial (serial=? AND ca_id=?)"));
+    sqlite3_finalize(st);
+    sqlite3_close(db);
+    cmpsrv_store_free(s);
+    place_free(&p);
+}
+
 typedef struct {
     char seen[64];
     size_t n, stop_at;
@@ -503,5 +527,6 @@ static void test_backup_and_check(void)
 
 TEST_MAIN("store", TEST(test_cert_insert), TEST(test_cert_status), TEST(test_txn),
           TEST(test_entity), TEST(test_all_or_nothing), TEST(test_cert_get), TEST(test_unconfirmed),
-          TEST(test_walks), TEST(test_ca), TEST(test_derive_key), TEST(test_open_refuses),
-          TEST(test_migration), TEST(test_migration_all_or_nothing), TEST(test_backup_and_check))
+          TEST(test_unconfirmed_plan), TEST(test_walks), TEST(test_ca), TEST(test_derive_key),
+          TEST(test_open_refuses), TEST(test_migration), TEST(test_migration_all_or_nothing),
+          TEST(test_backup_and_check))
