@@ -1,0 +1,474 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The audit chain: appends records inside the transaction they tell of, and checks what is there. A
+ * chain belongs to one writing connection, so that appending needs no lock between nodes; its first
+ * record names the heads of the chains before it, so that the chains vouch for each other.
+ *
+ * hash = SHA-256(prev || L(chain_id) || N(seq) || N(time) || L(node) || L(record)), where N is 8
+ * octets big-endian and L the length as N followed by the octets; prev of the first record is 32
+ * zero octets. mac = HMAC-SHA-256(key derived from store_key, hash).
+ */
+#include "config.h"
+
+#include "store/store_local.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <openssl/crypto.h>
+#include <openssl/evp.h>
+
+#define MAX_PREDECESSORS 64 /* what is left over is named by the chain after */
+#define PREDECESSORS     ",\"predecessor\":["
+
+typedef struct {
+    const char *chain, *node, *record;
+    int64_t seq, time;
+} LINK;
+
+static int add_number(EVP_MD_CTX *ctx, uint64_t n)
+{
+    unsigned char be[8];
+
+    for (size_t i = 0; i < sizeof(be); i++)
+        be[i] = (unsigned char)(n >> (56 - 8 * i));
+    return EVP_DigestUpdate(ctx, be, sizeof(be));
+}
+
+static int add_text(EVP_MD_CTX *ctx, const char *s)
+{
+    size_t n = strlen(s);
+
+    return add_number(ctx, n) && EVP_DigestUpdate(ctx, s, n);
+}
+
+static int link_hash(const LINK *l, const unsigned char prev[CMPSRV_HASH],
+                     unsigned char out[CMPSRV_HASH])
+{
+    EVP_MD_CTX *ctx = EVP_MD_CTX_new();
+    int ok = ctx != NULL && EVP_DigestInit_ex(ctx, EVP_sha256(), NULL) &&
+             EVP_DigestUpdate(ctx, prev, CMPSRV_HASH) && add_text(ctx, l->chain) &&
+             add_number(ctx, (uint64_t)l->seq) && add_number(ctx, (uint64_t)l->time) &&
+             add_text(ctx, l->node) && add_text(ctx, l->record) &&
+             EVP_DigestFinal_ex(ctx, out, NULL);
+
+    EVP_MD_CTX_free(ctx);
+    return ok;
+}
+
+static int link_mac(const CMPSRV_STORE *s, const unsigned char hash[CMPSRV_HASH],
+                    unsigned char out[CMPSRV_HASH])
+{
+    CMPSRV_SLICE key = cmpsrv_secret_get0(s->audit_key);
+    size_t n = 0;
+
+    return EVP_Q_mac(NULL, "HMAC", NULL, "SHA256", NULL, key.p, key.n, hash, CMPSRV_HASH, out,
+                     CMPSRV_HASH, &n) != NULL &&
+           n == CMPSRV_HASH;
+}
+
+/* ---- appending ---------------------------------------------------------------------------------
+ */
+
+int cmpsrv_chain_init(CMPSRV_CHAIN *c)
+{
+    unsigned char id[CMPSRV_CHAIN_ID / 2];
+
+    memset(c, 0, sizeof(*c));
+    if (!cmpsrv_random(id, sizeof(id)))
+        return 0;
+    cmpsrv_hex(cmpsrv_slice(id, sizeof(id)), c->id, sizeof(c->id));
+    return 1;
+}
+
+/* The head goes from seq - 1 to seq; one that is elsewhere was moved by somebody who is not us. */
+static int move_head(CMPSRV_TX *tx, int64_t seq, const unsigned char hash[CMPSRV_HASH],
+                     CMPSRV_REFUSAL *why)
+{
+    CMPSRV_SQLV v[] = {cmpsrv_sql_text_value(tx->chain.id), cmpsrv_sql_int(seq),
+                       cmpsrv_sql_blob(hash, CMPSRV_HASH)};
+    CMPSRV_STMT st = seq == 1 ? CMPSRV_ST_HEAD_INSERT : CMPSRV_ST_HEAD_UPDATE;
+    int64_t changed = CMPSRV_SQL_RUN(tx->store, tx->conn, st, v, NULL, NULL, why);
+
+    if (changed == 1)
+        return 1;
+    return changed < 0 ? 0
+                       : cmpsrv_fail(why, "store: the head of audit chain %s is not at %" PRId64,
+                                     tx->chain.id, seq - 1);
+}
+
+static int append(CMPSRV_TX *tx, const char *record, CMPSRV_REFUSAL *why)
+{
+    const CMPSRV_STORE *s = tx->store;
+    LINK l = {tx->chain.id, s->node, record, tx->chain.seq + 1, cmpsrv_time_now()};
+    unsigned char hash[CMPSRV_HASH], mac[CMPSRV_HASH];
+
+    if (!link_hash(&l, tx->chain.head, hash) || (s->audit_key != NULL && !link_mac(s, hash, mac)))
+        return cmpsrv_fail(why, "store: cannot hash an audit record");
+
+    CMPSRV_SQLV v[] = {
+        cmpsrv_sql_text_value(l.chain),
+        cmpsrv_sql_int(l.seq),
+        cmpsrv_sql_blob(tx->chain.head, CMPSRV_HASH),
+        cmpsrv_sql_blob(hash, CMPSRV_HASH),
+        cmpsrv_sql_int(l.time),
+        cmpsrv_sql_text_value(l.node),
+        cmpsrv_sql_text_value(record),
+        cmpsrv_sql_blob(s->audit_key == NULL ? NULL : mac, CMPSRV_HASH),
+    };
+
+    if (CMPSRV_SQL_RUN(s, tx->conn, CMPSRV_ST_AUDIT_INSERT, v, NULL, NULL, why) != 1 ||
+        !move_head(tx, l.seq, hash, why))
+        return 0;
+    tx->chain.seq = l.seq;
+    memcpy(tx->chain.head, hash, CMPSRV_HASH);
+    return 1;
+}
+
+int cmpsrv_chain_append(CMPSRV_TX *tx, const char *record, CMPSRV_REFUSAL *why)
+{
+    return cmpsrv_chain_open(tx, why) && append(tx, record, why);
+}
+
+/* ---- opening -----------------------------------------------------------------------------------
+ */
+
+typedef struct {
+    size_t n;
+    struct predecessor {
+        char chain[CMPSRV_CHAIN_ID + 1];
+        int64_t seq;
+        char head[2 * CMPSRV_HASH + 1];
+    } v[MAX_PREDECESSORS];
+} PREDECESSORS_SEEN;
+
+static int note_predecessor(void *arg, const CMPSRV_SQLV *col)
+{
+    PREDECESSORS_SEEN *seen = arg;
+    struct predecessor *p = &seen->v[seen->n];
+
+    if (col[0].kind != CMPSRV_SQL_TEXT || col[0].n != CMPSRV_CHAIN_ID)
+        return 1; /* damaged: verify tells, we do not vouch for it */
+    memcpy(p->chain, col[0].p, CMPSRV_CHAIN_ID + 1);
+    p->seq = col[1].i;
+    cmpsrv_hex(cmpsrv_slice(col[2].p, col[2].n), p->head, sizeof(p->head));
+    return ++seen->n < MAX_PREDECESSORS;
+}
+
+/* The first record. Only ours and hex go in, so nothing needs escaping (see cmpsrv_store_open). */
+static char *opening_record(const CMPSRV_TX *tx, const PREDECESSORS_SEEN *seen)
+{
+    size_t size = 160 + CMPSRV_MAX_NODE + seen->n * (CMPSRV_CHAIN_ID + 2 * CMPSRV_HASH + 64), at;
+    char *text = OPENSSL_malloc(size);
+
+    if (text == NULL)
+        return NULL;
+    at = (size_t)snprintf(text, size, "{\"event\":\"chain\",\"node\":\"%s\"" PREDECESSORS,
+                          tx->store->node);
+    for (size_t i = 0; i < seen->n; i++)
+        at += (size_t)snprintf(
+            text + at, size - at, "%s{\"chain\":\"%s\",\"seq\":%" PRId64 ",\"head\":\"%s\"}",
+            i == 0 ? "" : ",", seen->v[i].chain, seen->v[i].seq, seen->v[i].head);
+    snprintf(text + at, size - at, "]}");
+    return text;
+}
+
+static int take_int(void *arg, const CMPSRV_SQLV *col)
+{
+    *(int64_t *)arg = col[0].i;
+    return 0;
+}
+
+static int register_node(CMPSRV_TX *tx, CMPSRV_REFUSAL *why)
+{
+    CMPSRV_SQLV put[] = {cmpsrv_sql_text_value(tx->store->node), cmpsrv_sql_int(cmpsrv_time_now())};
+    CMPSRV_SQLV get[] = {put[0]};
+
+    return CMPSRV_SQL_RUN(tx->store, tx->conn, CMPSRV_ST_NODE_UPSERT, put, NULL, NULL, why) >= 0 &&
+           CMPSRV_SQL_RUN(tx->store, tx->conn, CMPSRV_ST_NODE_GET, get, take_int, &tx->chain.node,
+                          why) == 1;
+}
+
+static int vouch(CMPSRV_TX *tx, const PREDECESSORS_SEEN *seen, CMPSRV_REFUSAL *why)
+{
+    for (size_t i = 0; i < seen->n; i++) {
+        CMPSRV_SQLV v[] = {cmpsrv_sql_text_value(seen->v[i].chain), cmpsrv_sql_int(seen->v[i].seq)};
+
+        if (CMPSRV_SQL_RUN(tx->store, tx->conn, CMPSRV_ST_HEAD_VOUCH, v, NULL, NULL, why) < 0)
+            return 0;
+    }
+    return 1;
+}
+
+int cmpsrv_chain_open(CMPSRV_TX *tx, CMPSRV_REFUSAL *why)
+{
+    CMPSRV_SQLV limit[] = {cmpsrv_sql_int(MAX_PREDECESSORS)};
+    PREDECESSORS_SEEN seen;
+    char *record = NULL;
+    int ok = 0;
+
+    if (tx->chain.seq > 0)
+        return 1;
+    seen.n = 0;
+    if (!register_node(tx, why) || CMPSRV_SQL_RUN(tx->store, tx->conn, CMPSRV_ST_HEAD_UNVOUCHED,
+                                                  limit, note_predecessor, &seen, why) < 0)
+        return 0;
+    if ((record = opening_record(tx, &seen)) == NULL)
+        cmpsrv_fail(why, "out of memory");
+    else
+        ok = append(tx, record, why) && vouch(tx, &seen, why);
+    OPENSSL_free(record);
+    return ok;
+}
+
+/* ---- reading -----------------------------------------------------------------------------------
+ */
+
+typedef struct {
+    CMPSRV_AUDIT_CB cb;
+    void *arg;
+} EACH;
+
+static int give_record(void *arg, const CMPSRV_SQLV *col)
+{
+    const EACH *each = arg;
+    CMPSRV_AUDIT_ROW row = {.chain = col[0].p, .node = col[4].p, .record = col[5].p};
+
+    row.seq = col[1].i;
+    row.time = col[3].i;
+    if (col[2].n == CMPSRV_HASH)
+        memcpy(row.hash, col[2].p, CMPSRV_HASH);
+    return each->cb(each->arg, &row);
+}
+
+int cmpsrv_store_audit_each(CMPSRV_STORE *s, int64_t since, CMPSRV_AUDIT_CB cb, void *arg,
+                            CMPSRV_REFUSAL *why)
+{
+    CMPSRV_CONN *conn = s->ops->reader(s, why);
+    CMPSRV_SQLV v[] = {cmpsrv_sql_int(since)};
+    EACH each = {cb, arg};
+    int64_t n;
+
+    if (conn == NULL)
+        return -1;
+    n = CMPSRV_SQL_RUN(s, conn, CMPSRV_ST_AUDIT_EACH, v, give_record, &each, why);
+    s->ops->release(s, conn);
+    return n < 0 ? -1 : 1;
+}
+
+/* ---- checking ----------------------------------------------------------------------------------
+ */
+
+typedef struct {
+    CMPSRV_STORE *store;
+    CMPSRV_CONN *conn;
+    CMPSRV_REFUSAL *why;
+    int result;                      /* 1 good so far, 0 bad, -1 failed */
+    char chain[CMPSRV_CHAIN_ID + 1]; /* "": before the first */
+    int64_t seq;                     /* last good record of it */
+    unsigned char hash[CMPSRV_HASH]; /* of that record */
+    int64_t records;
+} WALK;
+
+static int bad(WALK *w, const char *chain, int64_t seq, const char *what)
+{
+    char name[4 * CMPSRV_CHAIN_ID + 1];
+
+    w->result = 0;
+    return cmpsrv_refuse(w->why, CMPSRV_R_SYSTEM_FAILURE, "audit chain %s, record %" PRId64 ": %s",
+                         cmpsrv_escape(cmpsrv_slice_str(chain), name, sizeof(name)), seq, what);
+}
+
+static int same_hash(const CMPSRV_SQLV *col, const unsigned char hash[CMPSRV_HASH])
+{
+    return col->kind == CMPSRV_SQL_BLOB && col->n == CMPSRV_HASH &&
+           memcmp(col->p, hash, CMPSRV_HASH) == 0;
+}
+
+typedef struct {
+    int64_t seq;
+    unsigned char hash[CMPSRV_HASH];
+    int whole;
+} FOUND;
+
+static int take_hash(void *arg, const CMPSRV_SQLV *col)
+{
+    FOUND *f = arg;
+
+    if ((f->whole = col[0].kind == CMPSRV_SQL_BLOB && col[0].n == CMPSRV_HASH))
+        memcpy(f->hash, col[0].p, CMPSRV_HASH);
+    return 0;
+}
+
+static int take_head(void *arg, const CMPSRV_SQLV *col)
+{
+    ((FOUND *)arg)->seq = col[0].i;
+    return take_hash(arg, col + 1);
+}
+
+/* The record (chain, seq) is there and has this hash. */
+static int check_record_at(WALK *w, const char *chain, int64_t seq,
+                           const unsigned char hash[CMPSRV_HASH], const char *missing)
+{
+    CMPSRV_SQLV v[] = {cmpsrv_sql_text_value(chain), cmpsrv_sql_int(seq)};
+    FOUND f = {0};
+    int64_t n = CMPSRV_SQL_RUN(w->store, w->conn, CMPSRV_ST_AUDIT_AT, v, take_hash, &f, w->why);
+
+    if (n < 0) {
+        w->result = -1;
+        return 0;
+    }
+    if (n == 0 || !f.whole)
+        return bad(w, chain, seq, missing);
+    return memcmp(f.hash, hash, CMPSRV_HASH) == 0 ||
+           bad(w, chain, seq, "has not the hash that a later record names");
+}
+
+/* The head of the chain that ends here is its last record. */
+static int check_end(WALK *w)
+{
+    CMPSRV_SQLV v[] = {cmpsrv_sql_text_value(w->chain)};
+    FOUND f = {0};
+    int64_t n;
+
+    if (w->chain[0] == '\0')
+        return 1;
+    n = CMPSRV_SQL_RUN(w->store, w->conn, CMPSRV_ST_HEAD_GET, v, take_head, &f, w->why);
+    if (n < 0) {
+        w->result = -1;
+        return 0;
+    }
+    if (n == 0)
+        return bad(w, w->chain, w->seq, "the chain has no head");
+    if (f.seq > w->seq)
+        return bad(w, w->chain, w->seq + 1, "missing: the head says that the chain goes on");
+    if (f.seq < w->seq || !f.whole || memcmp(f.hash, w->hash, CMPSRV_HASH) != 0)
+        return bad(w, w->chain, w->seq, "is not what the head says");
+    return 1;
+}
+
+/* Every chain that an opening record names is there, up to the record it names. */
+static int check_predecessors(WALK *w, const char *record)
+{
+    const char *p = strstr(record, PREDECESSORS);
+
+    if (strncmp(record, "{\"event\":\"chain\"", 16) != 0 || p == NULL)
+        return bad(w, w->chain, 1, "does not open a chain");
+    for (p += strlen(PREDECESSORS); *p != ']'; p += *p == ',') {
+        char chain[CMPSRV_CHAIN_ID + 1], hex[2 * CMPSRV_HASH + 1];
+        unsigned char hash[CMPSRV_HASH];
+        int64_t seq;
+        int used = 0;
+
+        if (sscanf(p, "{\"chain\":\"%32[0-9a-f]\",\"seq\":%" SCNd64 ",\"head\":\"%64[0-9a-f]\"}%n",
+                   chain, &seq, hex, &used) != 3 ||
+            used == 0 || cmpsrv_unhex(hex, hash, sizeof(hash)) != CMPSRV_HASH)
+            return bad(w, w->chain, 1, "does not name its predecessors");
+        if (!check_record_at(w, chain, seq, hash, "missing: a later chain names it"))
+            return 0;
+        p += used;
+    }
+    return 1;
+}
+
+static int check_mac(WALK *w, const LINK *l, const unsigned char hash[CMPSRV_HASH],
+                     const CMPSRV_SQLV *col)
+{
+    unsigned char mac[CMPSRV_HASH];
+
+    if (w->store->audit_key == NULL)
+        return 1;
+    if (!link_mac(w->store, hash, mac)) {
+        w->result = -1;
+        return cmpsrv_fail(w->why, "store: cannot make an HMAC");
+    }
+    if (col->kind == CMPSRV_SQL_NULL)
+        return bad(w, l->chain, l->seq, "has no HMAC: it was written without store_key");
+    return (col->n == CMPSRV_HASH && CRYPTO_memcmp(col->p, mac, CMPSRV_HASH) == 0) ||
+           bad(w, l->chain, l->seq, "the HMAC is wrong");
+}
+
+static int begin_chain(WALK *w, const LINK *l)
+{
+    if (!check_end(w))
+        return 0;
+    if (strlen(l->chain) != CMPSRV_CHAIN_ID)
+        return bad(w, l->chain, l->seq, "is in a chain with no proper id");
+    memcpy(w->chain, l->chain, sizeof(w->chain));
+    w->seq = 0;
+    memset(w->hash, 0, sizeof(w->hash));
+    return 1;
+}
+
+static int check_link(void *arg, const CMPSRV_SQLV *col)
+{
+    WALK *w = arg;
+    LINK l = {col[0].p, col[5].p, col[6].p, col[1].i, col[4].i};
+    unsigned char hash[CMPSRV_HASH];
+
+    if (col[0].kind != CMPSRV_SQL_TEXT || col[5].kind != CMPSRV_SQL_TEXT ||
+        col[6].kind != CMPSRV_SQL_TEXT || col[5].n != strlen(l.node) ||
+        col[6].n != strlen(l.record))
+        return bad(w, w->chain, w->seq + 1, "is not text");
+    if (strcmp(l.chain, w->chain) != 0 && !begin_chain(w, &l))
+        return 0;
+    if (l.seq != w->seq + 1)
+        return bad(w, w->chain, w->seq + 1, "missing");
+    if (!same_hash(&col[2], w->hash))
+        return bad(w, w->chain, l.seq, "does not continue the record before it");
+    if (!link_hash(&l, w->hash, hash)) {
+        w->result = -1;
+        return cmpsrv_fail(w->why, "store: cannot hash an audit record");
+    }
+    if (!same_hash(&col[3], hash))
+        return bad(w, w->chain, l.seq, "was changed: its hash is wrong");
+    if (!check_mac(w, &l, hash, &col[7]) || (l.seq == 1 && !check_predecessors(w, l.record)))
+        return 0;
+    w->seq = l.seq;
+    memcpy(w->hash, hash, CMPSRV_HASH);
+    w->records++;
+    return 1;
+}
+
+/* A head whose chain is gone altogether is seen by nobody else. */
+static int check_head(void *arg, const CMPSRV_SQLV *col)
+{
+    WALK *w = arg;
+    char none[] = "";
+
+    if (col[0].kind != CMPSRV_SQL_TEXT || col[2].n != CMPSRV_HASH)
+        return bad(w, col[0].kind == CMPSRV_SQL_TEXT ? col[0].p : none, col[1].i,
+                   "the head is damaged");
+    return check_record_at(w, col[0].p, col[1].i, col[2].p, "missing: the head names it");
+}
+
+static void check_all(WALK *w)
+{
+    const struct cmpsrv_store_ops *ops = w->store->ops;
+
+    if (ops->run(w->conn, CMPSRV_ST_AUDIT_WALK, NULL, 0, check_link, w, w->why) < 0)
+        w->result = -1;
+    if (w->result != 1 || !check_end(w))
+        return;
+    if (ops->run(w->conn, CMPSRV_ST_HEAD_EACH, NULL, 0, check_head, w, w->why) < 0)
+        w->result = -1;
+}
+
+int cmpsrv_store_audit_verify(CMPSRV_STORE *s, int64_t *records, CMPSRV_REFUSAL *why)
+{
+    WALK w = {.store = s, .why = why, .result = 1};
+
+    if ((w.conn = s->ops->reader(s, why)) == NULL)
+        return -1;
+    if (s->ops->snapshot(w.conn, 1, why)) {
+        check_all(&w);
+        s->ops->snapshot(w.conn, 0, NULL);
+    } else {
+        w.result = -1;
+    }
+    s->ops->release(s, w.conn);
+    if (w.result == 1 && records != NULL)
+        *records = w.records;
+    return w.result;
+}

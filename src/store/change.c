@@ -1,0 +1,160 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The changes walk: each type of change is one function and one row of a table. A change names the
+ * state it was decided on; when no row is in that state any more it is a conflict. Runs inside a
+ * transaction that the database's file has begun and will undo unless all of it is DONE.
+ */
+#include "config.h"
+
+#include "store/store_local.h"
+
+static CMPSRV_COMMIT done_if_one(int64_t changed)
+{
+    if (changed < 0)
+        return CMPSRV_COMMIT_FAILED;
+    return changed == 1 ? CMPSRV_COMMIT_DONE : CMPSRV_COMMIT_CONFLICT;
+}
+
+/* Whether (alias, tid) has a certificate already: 1/0, -1 failed. */
+static int64_t tid_used(CMPSRV_TX *tx, const CMPSRV_CERT_ROW *r, CMPSRV_REFUSAL *why)
+{
+    CMPSRV_SQLV v[] = {cmpsrv_sql_text_value(r->alias), cmpsrv_sql_blob(r->tid, r->tid_len)};
+
+    if (r->tid_len == 0)
+        return 0;
+    return CMPSRV_SQL_RUN(tx->store, tx->conn, CMPSRV_ST_TID_USED, v, NULL, NULL, why);
+}
+
+static CMPSRV_COMMIT upsert_entity(CMPSRV_TX *tx, const CMPSRV_CHANGE *c, CMPSRV_REFUSAL *why)
+{
+    const CMPSRV_END_ENTITY_ROW *e = &c->u.entity;
+    CMPSRV_SQLV v[] = {
+        cmpsrv_sql_text_value(e->name),
+        cmpsrv_sql_blob(e->subject.p, e->subject.n),
+        cmpsrv_sql_blob(e->subject_hash, CMPSRV_HASH),
+        cmpsrv_sql_blob(e->ca_id, CMPSRV_HASH),
+        cmpsrv_sql_text_value(e->end_entity_profile),
+        cmpsrv_sql_text_value(e->certificate_profile),
+        cmpsrv_sql_int(e->status),
+        cmpsrv_sql_int(e->updated_at),
+    };
+
+    return done_if_one(
+        CMPSRV_SQL_RUN(tx->store, tx->conn, CMPSRV_ST_ENTITY_UPSERT, v, NULL, NULL, why));
+}
+
+/* The transactionID is looked at first: a repeated request must be decided again, whatever its
+ * serial number is. */
+static CMPSRV_COMMIT insert_cert(CMPSRV_TX *tx, const CMPSRV_CHANGE *c, CMPSRV_REFUSAL *why)
+{
+    CMPSRV_SQLV v[CMPSRV_CERT_COLS];
+    int64_t used = tid_used(tx, &c->u.cert, why);
+    char serial[2 * CMPSRV_MAX_SERIAL + 1];
+
+    if (used != 0)
+        return used < 0 ? CMPSRV_COMMIT_FAILED : CMPSRV_COMMIT_CONFLICT;
+    cmpsrv_cert_to_sql(&c->u.cert, v);
+    v[CMPSRV_CERT_COLS - 1] = cmpsrv_sql_int(tx->chain.node);
+    switch (CMPSRV_SQL_RUN(tx->store, tx->conn, CMPSRV_ST_CERT_INSERT, v, NULL, NULL, why)) {
+    case 1:
+        return CMPSRV_COMMIT_DONE;
+    case 0:
+        break;
+    default:
+        return CMPSRV_COMMIT_FAILED;
+    }
+    /* Another node may have taken the transactionID since we looked. */
+    if ((used = tid_used(tx, &c->u.cert, why)) != 0)
+        return used < 0 ? CMPSRV_COMMIT_FAILED : CMPSRV_COMMIT_CONFLICT;
+    cmpsrv_refuse(
+        why, CMPSRV_R_DUPLICATE_CERT_REQ, "serial number %s is taken",
+        cmpsrv_hex(cmpsrv_slice(c->u.cert.serial, c->u.cert.serial_len), serial, sizeof(serial)));
+    return CMPSRV_COMMIT_REFUSED;
+}
+
+static CMPSRV_COMMIT move_status(CMPSRV_TX *tx, const CMPSRV_CHANGE *c, CMPSRV_REFUSAL *why)
+{
+    CMPSRV_SQLV v[] = {
+        cmpsrv_sql_blob(c->u.status.ca_id, CMPSRV_HASH),
+        cmpsrv_sql_blob(c->u.status.serial, c->u.status.serial_len),
+        cmpsrv_sql_int(c->u.status.from),
+        cmpsrv_sql_int(c->u.status.to),
+        cmpsrv_sql_int(c->u.status.revoked_at),
+        cmpsrv_sql_int(c->u.status.reason),
+    };
+
+    return done_if_one(
+        CMPSRV_SQL_RUN(tx->store, tx->conn, CMPSRV_ST_CERT_STATUS, v, NULL, NULL, why));
+}
+
+static CMPSRV_COMMIT write_txn(CMPSRV_TX *tx, CMPSRV_STMT st, const CMPSRV_TXN *t, int64_t version,
+                               CMPSRV_REFUSAL *why)
+{
+    CMPSRV_SQLV v[CMPSRV_TXN_COLS];
+
+    cmpsrv_txn_to_sql(t, v);
+    v[2] = cmpsrv_sql_int(version);
+    v[CMPSRV_TXN_COLS - 1] = cmpsrv_sql_int(tx->chain.node);
+    return done_if_one(CMPSRV_SQL_RUN(tx->store, tx->conn, st, v, NULL, NULL, why));
+}
+
+static CMPSRV_COMMIT insert_txn(CMPSRV_TX *tx, const CMPSRV_CHANGE *c, CMPSRV_REFUSAL *why)
+{
+    return write_txn(tx, CMPSRV_ST_TXN_INSERT, &c->u.txn, 1, why);
+}
+
+static CMPSRV_COMMIT update_txn(CMPSRV_TX *tx, const CMPSRV_CHANGE *c, CMPSRV_REFUSAL *why)
+{
+    return write_txn(tx, CMPSRV_ST_TXN_UPDATE, &c->u.txn, c->u.txn.version, why);
+}
+
+static CMPSRV_COMMIT delete_txn(CMPSRV_TX *tx, const CMPSRV_CHANGE *c, CMPSRV_REFUSAL *why)
+{
+    CMPSRV_SQLV v[] = {
+        cmpsrv_sql_text_value(c->u.txn.alias),
+        cmpsrv_sql_blob(c->u.txn.tid, c->u.txn.tid_len),
+        cmpsrv_sql_int(c->u.txn.version),
+    };
+
+    return done_if_one(
+        CMPSRV_SQL_RUN(tx->store, tx->conn, CMPSRV_ST_TXN_DELETE, v, NULL, NULL, why));
+}
+
+static CMPSRV_COMMIT spend_tid(CMPSRV_TX *tx, const CMPSRV_CHANGE *c, CMPSRV_REFUSAL *why)
+{
+    const CMPSRV_CERT_ROW *r = &c->u.cert;
+    CMPSRV_SQLV v[] = {
+        cmpsrv_sql_text_value(r->alias),
+        cmpsrv_sql_blob(r->tid, r->tid_len),
+        cmpsrv_sql_blob(r->ca_id, CMPSRV_HASH),
+        cmpsrv_sql_blob(r->serial, r->serial_len),
+    };
+    int64_t used = tid_used(tx, r, why);
+
+    if (used != 0)
+        return used < 0 ? CMPSRV_COMMIT_FAILED : CMPSRV_COMMIT_CONFLICT;
+    return done_if_one(
+        CMPSRV_SQL_RUN(tx->store, tx->conn, CMPSRV_ST_TID_SPENT, v, NULL, NULL, why));
+}
+
+static CMPSRV_COMMIT append_audit(CMPSRV_TX *tx, const CMPSRV_CHANGE *c, CMPSRV_REFUSAL *why)
+{
+    return cmpsrv_chain_append(tx, c->u.audit, why) ? CMPSRV_COMMIT_DONE : CMPSRV_COMMIT_FAILED;
+}
+
+static CMPSRV_COMMIT (*const appliers[])(CMPSRV_TX *, const CMPSRV_CHANGE *, CMPSRV_REFUSAL *) = {
+    [CMPSRV_CHANGE_ENTITY_UPSERT] = upsert_entity, [CMPSRV_CHANGE_CERT_INSERT] = insert_cert,
+    [CMPSRV_CHANGE_CERT_STATUS] = move_status,     [CMPSRV_CHANGE_TXN_INSERT] = insert_txn,
+    [CMPSRV_CHANGE_TXN_UPDATE] = update_txn,       [CMPSRV_CHANGE_TXN_DELETE] = delete_txn,
+    [CMPSRV_CHANGE_TID_SPENT] = spend_tid,         [CMPSRV_CHANGE_AUDIT] = append_audit,
+};
+
+CMPSRV_COMMIT cmpsrv_changes_apply(CMPSRV_TX *tx, void *arg, CMPSRV_REFUSAL *why)
+{
+    const CMPSRV_CHANGES *list = arg;
+    CMPSRV_COMMIT out = CMPSRV_COMMIT_DONE;
+
+    for (size_t i = 0; i < list->n && out == CMPSRV_COMMIT_DONE; i++)
+        out = appliers[list->v[i].type](tx, &list->v[i], why);
+    return out;
+}

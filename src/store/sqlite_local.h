@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Between sqlite.c (connections, reading) and sqlite_writer.c (the one thread that writes).
+ */
+#ifndef CMPSRV_SQLITE_LOCAL_H
+#define CMPSRV_SQLITE_LOCAL_H
+
+#include <sqlite3.h>
+
+#include "store/store_local.h"
+
+struct cmpsrv_conn_st {
+    CMPSRV_STORE *store;
+    sqlite3 *db;
+    sqlite3_stmt *st[CMPSRV_ST__COUNT]; /* prepared when first used */
+    CMPSRV_CONN *next;                  /* in the pool */
+};
+
+void cmpsrv_sqlite_disconnect(CMPSRV_CONN *conn);
+/* Runs fixed SQL without parameters. 1/0. A COMMIT that fails with an I/O error ends the process,
+ * as does a failed sync anywhere. */
+int cmpsrv_sqlite_exec(CMPSRV_CONN *conn, const char *sql, CMPSRV_REFUSAL *why);
+/* Ends the process when rc says that a sync failed: what is on disk is not known any more, and a
+ * second sync that succeeds would prove nothing. */
+void cmpsrv_sqlite_sync_or_die(CMPSRV_CONN *conn, int rc);
+
+typedef struct cmpsrv_sqlite_writer_st CMPSRV_SQLITE_WRITER;
+/* Takes over conn when it succeeds. */
+CMPSRV_SQLITE_WRITER *cmpsrv_sqlite_writer_new(CMPSRV_STORE *s, CMPSRV_CONN *conn,
+                                               CMPSRV_REFUSAL *why);
+/* Does what is queued, moves the WAL into the database, closes conn. */
+void cmpsrv_sqlite_writer_free(CMPSRV_SQLITE_WRITER *w);
+CMPSRV_COMMIT cmpsrv_sqlite_write(CMPSRV_SQLITE_WRITER *w, CMPSRV_APPLY apply, void *arg,
+                                  CMPSRV_REFUSAL *why);
+void cmpsrv_sqlite_writer_stats(CMPSRV_SQLITE_WRITER *w, uint64_t *members, uint64_t *groups);
+
+#endif

@@ -1,0 +1,335 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The one thread that writes to SQLite. Takes what is queued as one group, each member in its own
+ * savepoint, so that many callers share one sync; nobody is told before COMMIT has returned. Runs
+ * cmpsrv_changes_apply() and the store's own transactions without knowing what they do.
+ */
+#include "config.h"
+
+#include "store/sqlite_local.h"
+
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include <openssl/crypto.h>
+
+#define MAX_GROUP         64
+#define CHECKPOINT_FRAMES 1000 /* of the WAL, 4 KiB each */
+#define CLOSE_MS          200  /* how long closing waits for readers to leave the WAL */
+
+/* What a caller waits for; on the caller's stack. done, outcome and next belong to the lock. */
+typedef struct job_st {
+    CMPSRV_APPLY apply;
+    void *arg;
+    CMPSRV_REFUSAL why;
+    CMPSRV_COMMIT outcome;
+    int done;
+    pthread_cond_t wake;
+    struct job_st *next;
+} JOB;
+
+struct cmpsrv_sqlite_writer_st {
+    CMPSRV_STORE *store;
+    CMPSRV_CONN *conn; /* from here to checkpoint_at: the writer thread's alone */
+    CMPSRV_CHAIN chain;
+    int frames;        /* in the WAL */
+    int checkpoint_at; /* frames at which to try next */
+    pthread_t thread;
+    pthread_mutex_t lock;
+    pthread_cond_t work;
+    JOB *first, *last;
+    int stop;
+    atomic_uint_fast64_t members, groups;
+};
+
+/* ---- one group ---------------------------------------------------------------------------------
+ */
+
+static int has_transaction(const CMPSRV_SQLITE_WRITER *w)
+{
+    return !sqlite3_get_autocommit(w->conn->db);
+}
+
+static void roll_back(CMPSRV_SQLITE_WRITER *w)
+{
+    if (has_transaction(w))
+        cmpsrv_sqlite_exec(w->conn, "ROLLBACK", NULL);
+}
+
+static void tell(CMPSRV_SQLITE_WRITER *w, JOB **v, size_t n)
+{
+    pthread_mutex_lock(&w->lock);
+    for (size_t i = 0; i < n; i++) {
+        v[i]->done = 1;
+        pthread_cond_signal(&v[i]->wake);
+    }
+    pthread_mutex_unlock(&w->lock);
+}
+
+static void fail_all(JOB **v, size_t n, const CMPSRV_REFUSAL *why)
+{
+    for (size_t i = 0; i < n; i++) {
+        v[i]->outcome = CMPSRV_COMMIT_FAILED;
+        v[i]->why = *why;
+    }
+}
+
+/* Undoes one member; when even that fails the whole group has to go. */
+static void undo_member(CMPSRV_SQLITE_WRITER *w)
+{
+    if (has_transaction(w) && (!cmpsrv_sqlite_exec(w->conn, "ROLLBACK TO member", NULL) ||
+                               !cmpsrv_sqlite_exec(w->conn, "RELEASE member", NULL)))
+        roll_back(w);
+}
+
+static void run_member(CMPSRV_SQLITE_WRITER *w, CMPSRV_TX *tx, JOB *job)
+{
+    CMPSRV_CHAIN before = tx->chain;
+
+    memset(&job->why, 0, sizeof(job->why));
+    job->outcome = CMPSRV_COMMIT_FAILED;
+    if (!cmpsrv_sqlite_exec(w->conn, "SAVEPOINT member", &job->why)) {
+        roll_back(w);
+        return;
+    }
+    job->outcome = job->apply(tx, job->arg, &job->why);
+    if (job->outcome == CMPSRV_COMMIT_DONE && has_transaction(w)) {
+        if (cmpsrv_sqlite_exec(w->conn, "RELEASE member", &job->why))
+            return;
+        job->outcome = CMPSRV_COMMIT_FAILED;
+    }
+    tx->chain = before;
+    undo_member(w);
+}
+
+/* Planted fault: answers what is not durable yet. 1 when it did, and nobody waits any more. */
+static int answer_before_commit(CMPSRV_SQLITE_WRITER *w, JOB **v, size_t n)
+{
+    const struct timespec a_little = {0, 20000000};
+
+    if (!cmpsrv_fault("answer-before-commit"))
+        return 0;
+    tell(w, v, n);
+    nanosleep(&a_little, NULL);
+    return 1;
+}
+
+typedef enum {
+    GROUP_SETTLED, /* every member has its outcome */
+    GROUP_TOLD,    /* and knows it */
+    GROUP_GONE     /* rolled back as a whole: nobody has an outcome */
+} GROUP_END;
+
+static GROUP_END end_group(CMPSRV_SQLITE_WRITER *w, const CMPSRV_TX *tx, JOB **v, size_t n,
+                           CMPSRV_REFUSAL *why)
+{
+    size_t done = 0;
+    int told;
+
+    for (size_t i = 0; i < n; i++)
+        done += v[i]->outcome == CMPSRV_COMMIT_DONE;
+    if (done == 0) {
+        roll_back(w);
+        return GROUP_SETTLED;
+    }
+    told = answer_before_commit(w, v, n);
+    if (!cmpsrv_sqlite_exec(w->conn, "COMMIT", why)) {
+        roll_back(w);
+        return told ? GROUP_TOLD : GROUP_GONE;
+    }
+    w->chain = tx->chain;
+    atomic_fetch_add(&w->members, done);
+    atomic_fetch_add(&w->groups, 1);
+    return told ? GROUP_TOLD : GROUP_SETTLED;
+}
+
+static GROUP_END try_group(CMPSRV_SQLITE_WRITER *w, JOB **v, size_t n)
+{
+    CMPSRV_TX tx = {.store = w->store, .conn = w->conn, .chain = w->chain};
+    CMPSRV_REFUSAL why = {0};
+    GROUP_END end;
+
+    /* Trying one by one would not help here, only wait for the lock once more for each. */
+    if (!cmpsrv_sqlite_exec(w->conn, "BEGIN IMMEDIATE", &why) || !cmpsrv_chain_open(&tx, &why)) {
+        roll_back(w);
+        fail_all(v, n, &why);
+        return GROUP_SETTLED;
+    }
+    for (size_t i = 0; i < n; i++) {
+        run_member(w, &tx, v[i]);
+        if (!has_transaction(w)) {
+            why = v[i]->why;
+            fail_all(v, n, &why);
+            return GROUP_GONE;
+        }
+    }
+    end = end_group(w, &tx, v, n, &why);
+    if (end == GROUP_GONE)
+        fail_all(v, n, &why);
+    return end;
+}
+
+static void run_group(CMPSRV_SQLITE_WRITER *w, JOB **v, size_t n)
+{
+    GROUP_END end = try_group(w, v, n);
+
+    if (end == GROUP_GONE && n > 1) {
+        for (size_t i = 0; i < n; i++)
+            run_group(w, v + i, 1);
+        return;
+    }
+    if (end != GROUP_TOLD)
+        tell(w, v, n);
+}
+
+/* ---- the WAL -----------------------------------------------------------------------------------
+ */
+
+static int note_frames(void *arg, sqlite3 *db, const char *name, int frames)
+{
+    CMPSRV_SQLITE_WRITER *w = arg;
+
+    (void)db;
+    (void)name;
+    if (frames < w->frames)
+        w->checkpoint_at = CHECKPOINT_FRAMES; /* the WAL began anew */
+    w->frames = frames;
+    return SQLITE_OK;
+}
+
+/* SQLite's own automatic checkpoint drops its errors, and the next one would take a failed sync for
+ * done: so it is done here, where a failed sync can end the process. */
+static void checkpoint(CMPSRV_SQLITE_WRITER *w, int mode)
+{
+    int rc = sqlite3_wal_checkpoint_v2(w->conn->db, NULL, mode, NULL, NULL);
+
+    w->checkpoint_at = w->frames + CHECKPOINT_FRAMES;
+    cmpsrv_sqlite_sync_or_die(w->conn, rc);
+    if (rc != SQLITE_OK && rc != SQLITE_BUSY)
+        cmpsrv_log(w->store->log, CMPSRV_LOG_WARNING, "store: checkpoint: %s (SQLite %d)",
+                   sqlite3_errmsg(w->conn->db), rc);
+}
+
+/* ---- the thread --------------------------------------------------------------------------------
+ */
+
+/* Waits for work: how much was taken, 0 when it is time to go. */
+static size_t take_jobs(CMPSRV_SQLITE_WRITER *w, JOB *v[MAX_GROUP])
+{
+    size_t n = 0;
+
+    pthread_mutex_lock(&w->lock);
+    while (w->first == NULL && !w->stop)
+        pthread_cond_wait(&w->work, &w->lock);
+    while (w->first != NULL && n < MAX_GROUP) {
+        v[n++] = w->first;
+        w->first = w->first->next;
+    }
+    pthread_mutex_unlock(&w->lock);
+    return n;
+}
+
+static void *write_all(void *arg)
+{
+    CMPSRV_SQLITE_WRITER *w = arg;
+    JOB *v[MAX_GROUP];
+    size_t n;
+
+    while ((n = take_jobs(w, v)) > 0) {
+        run_group(w, v, n);
+        if (w->frames >= w->checkpoint_at)
+            checkpoint(w, SQLITE_CHECKPOINT_PASSIVE);
+    }
+    return NULL;
+}
+
+CMPSRV_COMMIT cmpsrv_sqlite_write(CMPSRV_SQLITE_WRITER *w, CMPSRV_APPLY apply, void *arg,
+                                  CMPSRV_REFUSAL *why)
+{
+    JOB job = {.apply = apply, .arg = arg};
+
+    if (pthread_cond_init(&job.wake, NULL) != 0) {
+        cmpsrv_fail(why, "store: no condition variable");
+        return CMPSRV_COMMIT_FAILED;
+    }
+    pthread_mutex_lock(&w->lock);
+    if (w->first == NULL)
+        w->first = &job;
+    else
+        w->last->next = &job;
+    w->last = &job;
+    pthread_cond_signal(&w->work);
+    while (!job.done)
+        pthread_cond_wait(&job.wake, &w->lock);
+    pthread_mutex_unlock(&w->lock);
+    pthread_cond_destroy(&job.wake);
+    if (job.outcome == CMPSRV_COMMIT_REFUSED || job.outcome == CMPSRV_COMMIT_FAILED)
+        cmpsrv_refuse(why, job.why.reason, "%s", job.why.detail);
+    return job.outcome;
+}
+
+void cmpsrv_sqlite_writer_stats(CMPSRV_SQLITE_WRITER *w, uint64_t *members, uint64_t *groups)
+{
+    *members = w == NULL ? 0 : atomic_load(&w->members);
+    *groups = w == NULL ? 0 : atomic_load(&w->groups);
+}
+
+/* Signals are for the threads that know what to do with them. */
+static int start_thread(CMPSRV_SQLITE_WRITER *w)
+{
+    sigset_t all, before;
+    int rc;
+
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    rc = pthread_create(&w->thread, NULL, write_all, w);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    return rc == 0;
+}
+
+CMPSRV_SQLITE_WRITER *cmpsrv_sqlite_writer_new(CMPSRV_STORE *s, CMPSRV_CONN *conn,
+                                               CMPSRV_REFUSAL *why)
+{
+    CMPSRV_SQLITE_WRITER *w = OPENSSL_zalloc(sizeof(*w));
+
+    if (w == NULL) {
+        cmpsrv_fail(why, "out of memory");
+        return NULL;
+    }
+    w->store = s;
+    w->conn = conn;
+    w->checkpoint_at = CHECKPOINT_FRAMES;
+    atomic_init(&w->members, 0);
+    atomic_init(&w->groups, 0);
+    pthread_mutex_init(&w->lock, NULL);
+    pthread_cond_init(&w->work, NULL);
+    sqlite3_wal_hook(conn->db, note_frames, w);
+    if (cmpsrv_chain_init(&w->chain) && start_thread(w))
+        return w;
+    cmpsrv_fail(why, "store: cannot start the writer");
+    pthread_cond_destroy(&w->work);
+    pthread_mutex_destroy(&w->lock);
+    OPENSSL_free(w);
+    return NULL;
+}
+
+void cmpsrv_sqlite_writer_free(CMPSRV_SQLITE_WRITER *w)
+{
+    if (w == NULL)
+        return;
+    pthread_mutex_lock(&w->lock);
+    w->stop = 1;
+    pthread_cond_signal(&w->work);
+    pthread_mutex_unlock(&w->lock);
+    pthread_join(w->thread, NULL);
+    sqlite3_busy_timeout(w->conn->db, CLOSE_MS);
+    checkpoint(w, SQLITE_CHECKPOINT_TRUNCATE);
+    cmpsrv_sqlite_disconnect(w->conn);
+    pthread_cond_destroy(&w->work);
+    pthread_mutex_destroy(&w->lock);
+    OPENSSL_free(w);
+}

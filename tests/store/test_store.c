@@ -1,0 +1,532 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Every change and every read of the store, with the outcome looked up by plain SQLite. */
+#include "config.h"
+
+#include "rows.h"
+
+#include <sys/stat.h>
+
+static void test_cert_insert(void)
+{
+    PLACE p;
+    CMPSRV_STORE *s = open_new(&p);
+    CMPSRV_CHANGES c = {0};
+    CMPSRV_REFUSAL why = {0};
+    unsigned char tid[16];
+
+    add_cert(&c, CMPSRV_CHANGE_CERT_INSERT, 1);
+    CU_ASSERT_EQUAL(commit(s, &c), CMPSRV_COMMIT_DONE);
+    CU_ASSERT_EQUAL(ask(&p, "SELECT count(*) FROM certificate WHERE end_entity = 'device-1' AND"
+                            " length(der) = 600 AND node = 1 AND status = 0"),
+                    1);
+    /* the same transactionID */
+    number_to(add_cert(&c, CMPSRV_CHANGE_CERT_INSERT, 1)->serial, 20, 2);
+    CU_ASSERT_EQUAL(cmpsrv_store_commit(s, &c, &why), CMPSRV_COMMIT_CONFLICT);
+    CU_ASSERT_EQUAL(why.reason, CMPSRV_R_NONE);
+    cmpsrv_changes_clear(&c);
+    /* the same serial number */
+    number_to(add_cert(&c, CMPSRV_CHANGE_CERT_INSERT, 1)->tid, 16, 2);
+    CU_ASSERT_EQUAL(cmpsrv_store_commit(s, &c, &why), CMPSRV_COMMIT_REFUSED);
+    CU_ASSERT_EQUAL(why.reason, CMPSRV_R_DUPLICATE_CERT_REQ);
+    cmpsrv_changes_clear(&c);
+    /* a transactionID that was spent */
+    number_to(add_cert(&c, CMPSRV_CHANGE_TID_SPENT, 1)->tid, 16, 3);
+    CU_ASSERT_EQUAL(commit(s, &c), CMPSRV_COMMIT_DONE);
+    number_to(add_cert(&c, CMPSRV_CHANGE_TID_SPENT, 1)->tid, 16, 3);
+    CU_ASSERT_EQUAL(commit(s, &c), CMPSRV_COMMIT_CONFLICT);
+    add_cert(&c, CMPSRV_CHANGE_TID_SPENT, 1);
+    CU_ASSERT_EQUAL(commit(s, &c), CMPSRV_COMMIT_CONFLICT);
+    add_cert(&c, CMPSRV_CHANGE_CERT_INSERT, 3);
+    CU_ASSERT_EQUAL(commit(s, &c), CMPSRV_COMMIT_CONFLICT);
+    CU_ASSERT_EQUAL(cmpsrv_store_tid_used(s, "factory", tid_of(1, tid), NULL), 1);
+    CU_ASSERT_EQUAL(cmpsrv_store_tid_used(s, "factory", tid_of(3, tid), NULL), 1);
+    CU_ASSERT_EQUAL(cmpsrv_store_tid_used(s, "factory", tid_of(4, tid), NULL), 0);
+    CU_ASSERT_EQUAL(cmpsrv_store_tid_used(s, "other", tid_of(1, tid), NULL), 0);
+    /* without a transaction there may be many */
+    for (unsigned i = 5; i < 7; i++)
+        add_cert(&c, CMPSRV_CHANGE_CERT_INSERT, i)->tid_len = 0;
+    CU_ASSERT_EQUAL(commit(s, &c), CMPSRV_COMMIT_DONE);
+    /* a CA that is not registered */
+    memset(add_cert(&c, CMPSRV_CHANGE_CERT_INSERT, 8)->ca_id, 9, CMPSRV_HASH);
+    CU_ASSERT_EQUAL(cmpsrv_store_commit(s, &c, &(CMPSRV_REFUSAL){0}), CMPSRV_COMMIT_FAILED);
+    cmpsrv_changes_clear(&c);
+    CU_ASSERT_EQUAL(ask(&p, "SELECT count(*) FROM certificate"), 3);
+    cmpsrv_store_free(s);
+    place_free(&p);
+}
+
+static void add_status(CMPSRV_CHANGES *c, unsigned id, CMPSRV_CERT_STATUS from,
+                       CMPSRV_CERT_STATUS to)
+{
+    CMPSRV_CHANGE *ch = cmpsrv_changes_add(c, CMPSRV_CHANGE_CERT_STATUS);
+
+    memcpy(ch->u.status.ca_id, CA, CMPSRV_HASH);
+    number_to(ch->u.status.serial, ch->u.status.serial_len = 20, id);
+    ch->u.status.from = from;
+    ch->u.status.to = to;
+    ch->u.status.revoked_at = to >= CMPSRV_CERT_REVOKED ? 77 : 0;
+    ch->u.status.reason = to >= CMPSRV_CERT_REVOKED ? 4 : 0;
+}
+
+static void test_cert_status(void)
+{
+    PLACE p;
+    CMPSRV_STORE *s = open_new(&p);
+    CMPSRV_CHANGES c = {0};
+
+    CU_ASSERT_EQUAL(issue(s, 1), CMPSRV_COMMIT_DONE);
+    add_status(&c, 1, CMPSRV_CERT_ACTIVE, CMPSRV_CERT_REVOKED);
+    CU_ASSERT_EQUAL(commit(s, &c), CMPSRV_COMMIT_CONFLICT);
+    add_status(&c, 2, CMPSRV_CERT_UNCONFIRMED, CMPSRV_CERT_REVOKED);
+    CU_ASSERT_EQUAL(commit(s, &c), CMPSRV_COMMIT_CONFLICT);
+    add_status(&c, 1, CMPSRV_CERT_UNCONFIRMED, CMPSRV_CERT_REVOKED);
+    CU_ASSERT_EQUAL(commit(s, &c), CMPSRV_COMMIT_DONE);
+    CU_ASSERT_EQUAL(ask(&p, "SELECT count(*) FROM certificate WHERE status = 2 AND revoked_at = 77"
+                            " AND reason = 4"),
+                    1);
+    add_status(&c, 1, CMPSRV_CERT_UNCONFIRMED, CMPSRV_CERT_ACTIVE);
+    CU_ASSERT_EQUAL(commit(s, &c), CMPSRV_COMMIT_CONFLICT);
+    cmpsrv_store_free(s);
+    place_free(&p);
+}
+
+static void test_txn(void)
+{
+    PLACE p;
+    CMPSRV_STORE *s = open_new(&p);
+    CMPSRV_CHANGES c = {0};
+    CMPSRV_TXN got;
+    unsigned char tid[16];
+
+    CU_ASSERT_EQUAL(cmpsrv_store_txn_get(s, "factory", tid_of(1, tid), &got, NULL), 0);
+    add_txn(&c, CMPSRV_CHANGE_TXN_INSERT, 1, 7); /* stored as 1 whatever it says */
+    CU_ASSERT_EQUAL(commit(s, &c), CMPSRV_COMMIT_DONE);
+    add_txn(&c, CMPSRV_CHANGE_TXN_INSERT, 1, 1);
+    CU_ASSERT_EQUAL(commit(s, &c), CMPSRV_COMMIT_CONFLICT);
+    add_txn(&c, CMPSRV_CHANGE_TXN_UPDATE, 1, 2);
+    CU_ASSERT_EQUAL(commit(s, &c), CMPSRV_COMMIT_CONFLICT);
+    add_txn(&c, CMPSRV_CHANGE_TXN_UPDATE, 1, 1)->state = CMPSRV_TXN_DONE;
+    c.v[0].u.txn.end = CMPSRV_END_EXPIRED;
+    c.v[0].u.txn.serial_len = 0;
+    cmpsrv_bytes_clear(&c.v[0].u.txn.mac_alg);
+    CU_ASSERT_EQUAL(commit(s, &c), CMPSRV_COMMIT_DONE);
+    CU_ASSERT_EQUAL_FATAL(cmpsrv_store_txn_get(s, "factory", tid_of(1, tid), &got, NULL), 1);
+    CU_ASSERT_EQUAL(got.version, 2);
+    CU_ASSERT_EQUAL(got.state, CMPSRV_TXN_DONE);
+    CU_ASSERT_EQUAL(got.end, CMPSRV_END_EXPIRED);
+    CU_ASSERT_EQUAL(got.kind, CMPSRV_PROTECTION_MAC);
+    CU_ASSERT_EQUAL(got.pvno, 2);
+    CU_ASSERT_EQUAL(got.serial_len, 0);
+    CU_ASSERT_PTR_NULL(got.mac_alg.p);
+    CU_ASSERT(got.answer.n == 6 && memcmp(got.answer.p, "answer", 6) == 0);
+    CU_ASSERT_EQUAL(got.expires, 5001);
+    CU_ASSERT_EQUAL(got.sender_nonce[15], 'n');
+    CU_ASSERT_EQUAL(got.request_hash[31], 'r');
+    cmpsrv_txn_clear(&got);
+    add_txn(&c, CMPSRV_CHANGE_TXN_DELETE, 1, 1);
+    CU_ASSERT_EQUAL(commit(s, &c), CMPSRV_COMMIT_CONFLICT);
+    add_txn(&c, CMPSRV_CHANGE_TXN_DELETE, 1, 2);
+    CU_ASSERT_EQUAL(commit(s, &c), CMPSRV_COMMIT_DONE);
+    CU_ASSERT_EQUAL(ask(&p, "SELECT count(*) FROM txn"), 0);
+    cmpsrv_store_free(s);
+    place_free(&p);
+}
+
+static void add_entity(CMPSRV_CHANGES *c, int status)
+{
+    CMPSRV_END_ENTITY_ROW *e = &cmpsrv_changes_add(c, CMPSRV_CHANGE_ENTITY_UPSERT)->u.entity;
+
+    strcpy(e->name, "device");
+    cmpsrv_bytes_set(&e->subject, cmpsrv_slice("\x30\x00", 2));
+    strcpy(e->end_entity_profile, "EMPTY");
+    e->status = status;
+    e->updated_at = status;
+}
+
+static void test_entity(void)
+{
+    PLACE p;
+    CMPSRV_STORE *s = open_new(&p);
+    CMPSRV_CHANGES c = {0};
+
+    add_entity(&c, 10);
+    CU_ASSERT_EQUAL(commit(s, &c), CMPSRV_COMMIT_DONE);
+    add_entity(&c, 40);
+    CU_ASSERT_EQUAL(commit(s, &c), CMPSRV_COMMIT_DONE);
+    CU_ASSERT_EQUAL(ask(&p, "SELECT status FROM end_entity WHERE name = 'device'"), 40);
+    CU_ASSERT_EQUAL(ask(&p, "SELECT count(*) FROM end_entity WHERE updated_at = 40"), 1);
+    cmpsrv_store_free(s);
+    place_free(&p);
+}
+
+/* A conflict in the middle takes what stands before it along, audit record included. */
+static void test_all_or_nothing(void)
+{
+    PLACE p;
+    CMPSRV_STORE *s = open_new(&p);
+    CMPSRV_CHANGES c = {0};
+
+    CU_ASSERT_EQUAL(issue(s, 1), CMPSRV_COMMIT_DONE);
+    add_entity(&c, 10);
+    add_cert(&c, CMPSRV_CHANGE_CERT_INSERT, 2);
+    add_audit(&c, "{\"event\":\"never\"}");
+    add_txn(&c, CMPSRV_CHANGE_TXN_INSERT, 1, 1);
+    add_cert(&c, CMPSRV_CHANGE_CERT_INSERT, 3);
+    CU_ASSERT_EQUAL(commit(s, &c), CMPSRV_COMMIT_CONFLICT);
+    CU_ASSERT_EQUAL(ask(&p, "SELECT count(*) FROM certificate"), 1);
+    CU_ASSERT_EQUAL(ask(&p, "SELECT count(*) FROM end_entity"), 0);
+    CU_ASSERT_EQUAL(ask(&p, "SELECT count(*) FROM audit WHERE record LIKE '%never%'"), 0);
+    CU_ASSERT_EQUAL(issue(s, 2), CMPSRV_COMMIT_DONE);
+    CU_ASSERT_EQUAL(cmpsrv_store_audit_verify(s, NULL, NULL), 1);
+    CU_ASSERT_EQUAL(cmpsrv_store_commit(s, &c, NULL), CMPSRV_COMMIT_DONE); /* nothing is done */
+    cmpsrv_store_free(s);
+    place_free(&p);
+}
+
+static void test_cert_get(void)
+{
+    PLACE p;
+    CMPSRV_STORE *s = open_new(&p);
+    CMPSRV_CERT_ROW got;
+    unsigned char serial[20];
+
+    CU_ASSERT_EQUAL(issue(s, 0x010203), CMPSRV_COMMIT_DONE);
+    number_to(serial, 20, 0x010203);
+    CU_ASSERT_EQUAL_FATAL(cmpsrv_store_cert_get(s, CA, cmpsrv_slice(serial, 20), &got, NULL), 1);
+    CU_ASSERT_EQUAL(memcmp(got.ca_id, CA, CMPSRV_HASH), 0);
+    CU_ASSERT(got.serial_len == 20 && memcmp(got.serial, serial, 20) == 0);
+    CU_ASSERT(got.tid_len == 16 && got.tid[15] == 3);
+    CU_ASSERT(got.der.n == 600 && got.der.p[599] == 3 && got.der.p[0] == 0x40);
+    CU_ASSERT_EQUAL(got.issued_at, 1000 + 0x010203);
+    CU_ASSERT_EQUAL(got.not_after, 900000 + 0x010203);
+    CU_ASSERT_EQUAL(got.status, CMPSRV_CERT_UNCONFIRMED);
+    CU_ASSERT_STRING_EQUAL(got.end_entity, "device-66051");
+    CU_ASSERT_STRING_EQUAL(got.alias, "factory");
+    CU_ASSERT(got.identity[0] == 'i' && got.subject_hash[0] == 's' && got.spki_hash[31] == 3);
+    cmpsrv_cert_row_clear(&got);
+    CU_ASSERT_EQUAL(cmpsrv_store_cert_get(s, CA, cmpsrv_slice(serial, 19), &got, NULL), 0);
+    cmpsrv_store_free(s);
+    place_free(&p);
+}
+
+static int unconfirmed(CMPSRV_STORE *s, unsigned key, int64_t now, unsigned *id, unsigned *txn)
+{
+    unsigned char identity[CMPSRV_HASH], subject[CMPSRV_HASH], spki[CMPSRV_HASH];
+    CMPSRV_CERT_ROW cert;
+    CMPSRV_TXN t;
+    int found;
+
+    memset(identity, 'i', CMPSRV_HASH);
+    memset(subject, 's', CMPSRV_HASH);
+    number_to(spki, CMPSRV_HASH, key);
+    found = cmpsrv_store_cert_unconfirmed(s, "factory", CA, identity, spki, subject, now, &cert, &t,
+                                          NULL);
+    if (found == 1) {
+        *id = cert.serial[19];
+        *txn = t.tid[15];
+        cmpsrv_cert_row_clear(&cert);
+        cmpsrv_txn_clear(&t);
+    }
+    return found;
+}
+
+static void test_unconfirmed(void)
+{
+    PLACE p;
+    CMPSRV_STORE *s = open_new(&p);
+    CMPSRV_CHANGES c = {0};
+    unsigned id = 0, txn = 0;
+
+    CU_ASSERT_EQUAL(issue(s, 1), CMPSRV_COMMIT_DONE);
+    CU_ASSERT_EQUAL(unconfirmed(s, 1, 5000, &id, &txn), 1);
+    CU_ASSERT(id == 1 && txn == 1);
+    CU_ASSERT_EQUAL(unconfirmed(s, 1, 5001, &id, &txn), 0); /* expired */
+    CU_ASSERT_EQUAL(unconfirmed(s, 2, 5000, &id, &txn), 0); /* another key */
+    /* newer certificate of the same key */
+    number_to(add_cert(&c, CMPSRV_CHANGE_CERT_INSERT, 2)->spki_hash, CMPSRV_HASH, 1);
+    add_txn(&c, CMPSRV_CHANGE_TXN_INSERT, 2, 1);
+    CU_ASSERT_EQUAL(commit(s, &c), CMPSRV_COMMIT_DONE);
+    CU_ASSERT_EQUAL(unconfirmed(s, 1, 5000, &id, &txn), 1);
+    CU_ASSERT(id == 2 && txn == 2);
+    /* it goes out again under transaction 3, which replaces 2 */
+    add_txn(&c, CMPSRV_CHANGE_TXN_UPDATE, 2, 1)->state = CMPSRV_TXN_DONE;
+    number_to(add_txn(&c, CMPSRV_CHANGE_TXN_INSERT, 3, 1)->serial, 20, 2);
+    number_to(add_cert(&c, CMPSRV_CHANGE_TID_SPENT, 2)->tid, 16, 3);
+    CU_ASSERT_EQUAL(commit(s, &c), CMPSRV_COMMIT_DONE);
+    CU_ASSERT_EQUAL(unconfirmed(s, 1, 5000, &id, &txn), 1);
+    CU_ASSERT(id == 2 && txn == 3);
+    add_status(&c, 2, CMPSRV_CERT_UNCONFIRMED, CMPSRV_CERT_ACTIVE);
+    CU_ASSERT_EQUAL(commit(s, &c), CMPSRV_COMMIT_DONE);
+    CU_ASSERT_EQUAL(unconfirmed(s, 1, 5000, &id, &txn), 1);
+    CU_ASSERT(id == 1 && txn == 1);
+    cmpsrv_store_free(s);
+    place_free(&p);
+}
+
+/* Each request asks this: it must go by the key, then by the serial number. */
+static void test_unconfirmed_plan(void)
+{
+    PLACE p;
+    CMPSRV_STORE *s = open_new(&p);
+    char sql[2048], plan[512] = "";
+    sqlite3 *db = NULL;
+    sqlite3_stmt *st = NULL;
+
+    snprintf(sql, sizeof(sql), "EXPLAIN QUERY PLAN %s",
+             cmpsrv_sql_text(CMPSRV_ST_CERT_UNCONFIRMED));
+    CU_ASSERT_EQUAL_FATAL(sqlite3_open(p.path, &db), SQLITE_OK);
+    CU_ASSERT_EQUAL_FATAL(sqlite3_prepare_v2(db, sql, -1, &st, NULL), SQLITE_OK);
+    while (sqlite3_step(st) == SQLITE_ROW)
+        snprintf(plan + strlen(plan), sizeof(plan) - strlen(plan), "%s;",
+                 (const char *)sqlite3_column_text(st, 3));
+    CU_ASSERT_PTR_NOT_NULL(strstr(plan, "c USING INDEX certificate_spki"));
+    CU_ASSERT_PTR_NOT_NULL(strstr(plan, "t USING INDEX txn_serial (serial=? AND ca_id=?)"));
+    sqlite3_finalize(st);
+    sqlite3_close(db);
+    cmpsrv_store_free(s);
+    place_free(&p);
+}
+
+typedef struct {
+    char seen[64];
+    size_t n, stop_at;
+    CMPSRV_STORE *reads; /* what the callback reads while it walks */
+} SEEN;
+
+static int see(void *arg, unsigned id)
+{
+    SEEN *seen = arg;
+    unsigned char tid[16];
+
+    if (seen->reads != NULL)
+        CU_ASSERT_EQUAL(cmpsrv_store_tid_used(seen->reads, "factory", tid_of(1, tid), NULL), 1);
+    seen->n += (size_t)snprintf(seen->seen + seen->n, sizeof(seen->seen) - seen->n, "%u ", id);
+    return seen->stop_at == 0 || seen->n < seen->stop_at;
+}
+
+static int see_cert(void *arg, const CMPSRV_CERT_ROW *row)
+{
+    return see(arg, row->serial[19]);
+}
+
+static int see_txn(void *arg, const CMPSRV_TXN *row)
+{
+    return see(arg, row->tid[15]);
+}
+
+static void check_walk(CMPSRV_STORE *s, CMPSRV_CERT_FILTER f, const char *expected)
+{
+    SEEN seen = {.reads = s};
+
+    CU_ASSERT_EQUAL(cmpsrv_store_cert_each(s, &f, see_cert, &seen, NULL), 1);
+    if (strcmp(seen.seen, expected) != 0)
+        fprintf(stderr, "walk gave %s, expected %s\n", seen.seen, expected);
+    CU_ASSERT_STRING_EQUAL(seen.seen, expected);
+}
+
+static void test_walks(void)
+{
+    static const unsigned char other[CMPSRV_HASH] = "another CA";
+    PLACE p;
+    CMPSRV_STORE *s = open_new(&p);
+    CMPSRV_CHANGES c = {0};
+    SEEN seen = {.stop_at = 4};
+    CMPSRV_CERT_FILTER any = {.status = -1};
+    unsigned char serial[20];
+
+    for (unsigned i = 6; i > 0; i--)
+        CU_ASSERT_EQUAL(issue(s, i), CMPSRV_COMMIT_DONE);
+    add_status(&c, 5, CMPSRV_CERT_UNCONFIRMED, CMPSRV_CERT_REVOKED);
+    add_status(&c, 2, CMPSRV_CERT_UNCONFIRMED, CMPSRV_CERT_REVOKED);
+    add_status(&c, 3, CMPSRV_CERT_UNCONFIRMED, CMPSRV_CERT_HOLD);
+    CU_ASSERT_EQUAL(commit(s, &c), CMPSRV_COMMIT_DONE);
+    number_to(serial, 20, 4);
+    check_walk(s, any, "1 2 3 4 5 6 ");
+#define WITH(...) (CMPSRV_CERT_FILTER){__VA_ARGS__}
+    check_walk(s, WITH(.ca_id = CA, .status = CMPSRV_CERT_REVOKED), "2 5 ");
+    check_walk(s, WITH(.ca_id = CA, .status = CMPSRV_CERT_HOLD), "3 ");
+    check_walk(s, WITH(.ca_id = CA, .status = CMPSRV_CERT_REVOKED, .not_expired_at = 900005), "5 ");
+    check_walk(s, WITH(.status = CMPSRV_CERT_UNCONFIRMED), "1 4 6 ");
+    check_walk(s, WITH(.ca_id = CA, .status = -1, .issued_since = 1004), "4 5 6 ");
+    check_walk(s, WITH(.ca_id = CA, .status = -1, .serial = cmpsrv_slice(serial, 20)), "4 ");
+    check_walk(s, WITH(.status = -1, .serial = cmpsrv_slice(serial, 20)), "4 ");
+    check_walk(s, WITH(.end_entity = "device-3", .status = -1), "3 ");
+    check_walk(s, WITH(.end_entity = "device-3", .status = 0), "");
+    check_walk(s, WITH(.ca_id = other, .status = -1), "");
+    CU_ASSERT_EQUAL(cmpsrv_store_cert_each(s, &any, see_cert, &seen, NULL), 1);
+    CU_ASSERT_STRING_EQUAL(seen.seen, "1 2 ");
+    memset(&seen, 0, sizeof(seen));
+    CU_ASSERT_EQUAL(cmpsrv_store_txn_expired(s, 5004, 3, see_txn, &seen, NULL), 1);
+    CU_ASSERT_STRING_EQUAL(seen.seen, "1 2 3 ");
+    cmpsrv_store_free(s);
+    place_free(&p);
+}
+
+static void test_ca(void)
+{
+    static const unsigned char unknown[CMPSRV_HASH] = "unknown";
+    PLACE p;
+    CMPSRV_STORE *s = open_new(&p), *ro;
+    char name[16];
+    int64_t n = 0;
+
+    CU_ASSERT(cmpsrv_store_crl_number(s, CA, &n, NULL) && n == 1);
+    CU_ASSERT(cmpsrv_store_ca_register(s, CA, "Renamed", NULL));
+    CU_ASSERT(cmpsrv_store_crl_number(s, CA, &n, NULL) && n == 2);
+    CU_ASSERT_EQUAL(ask(&p, "SELECT crl_number FROM ca"), 2);
+    CU_ASSERT(!cmpsrv_store_crl_number(s, unknown, &n, NULL));
+    CU_ASSERT_EQUAL(cmpsrv_store_ca_name(s, CA, name, sizeof(name), NULL), 1);
+    CU_ASSERT_STRING_EQUAL(name, "Renamed");
+    CU_ASSERT_EQUAL(cmpsrv_store_ca_name(s, unknown, name, sizeof(name), NULL), 0);
+    ro = open_at(p.url, &(CMPSRV_STORE_OPTIONS){.read_only = 1});
+    CU_ASSERT_PTR_NOT_NULL_FATAL(ro);
+    CU_ASSERT(cmpsrv_store_ca_register(ro, CA, "Renamed", NULL));
+    CU_ASSERT(!cmpsrv_store_ca_register(ro, CA, "Again", NULL));
+    CU_ASSERT_EQUAL(issue(ro, 1), CMPSRV_COMMIT_FAILED);
+    cmpsrv_store_free(ro);
+    cmpsrv_store_free(s);
+    place_free(&p);
+}
+
+static void test_derive_key(void)
+{
+    PLACE p;
+    CMPSRV_STORE *s = open_new(&p), *keyed;
+    CMPSRV_SECRET *key = cmpsrv_secret_new("secret", 6);
+    unsigned char a[CMPSRV_HASH], b[CMPSRV_HASH];
+
+    cmpsrv_store_derive_key(s, "one", a);
+    cmpsrv_store_derive_key(s, "two", b);
+    CU_ASSERT(memcmp(a, b, CMPSRV_HASH) != 0);
+    cmpsrv_store_free(s);
+    s = open_at(p.url, NULL);
+    cmpsrv_store_derive_key(s, "one", b);
+    CU_ASSERT(memcmp(a, b, CMPSRV_HASH) == 0);
+    keyed = open_at(p.url, &(CMPSRV_STORE_OPTIONS){.key = key});
+    cmpsrv_store_derive_key(keyed, "one", b);
+    CU_ASSERT(memcmp(a, b, CMPSRV_HASH) != 0);
+    cmpsrv_store_free(keyed);
+    cmpsrv_store_free(s);
+    cmpsrv_secret_free(key);
+    place_free(&p);
+}
+
+/* ---- opening -----------------------------------------------------------------------------------
+ */
+
+static void check_refused(const char *url, int read_only, const char *a, const char *b)
+{
+    CMPSRV_STORE_OPTIONS o = {.read_only = read_only};
+    CMPSRV_REFUSAL why = {0};
+
+    CU_ASSERT_PTR_NULL(cmpsrv_store_open(url, &o, &why));
+    CU_ASSERT_EQUAL(why.reason, CMPSRV_R_BAD_CONFIG);
+    if (strstr(why.detail, a) == NULL || strstr(why.detail, b) == NULL)
+        fprintf(stderr, "refused with: %s\n", why.detail);
+    CU_ASSERT(strstr(why.detail, a) != NULL && strstr(why.detail, b) != NULL);
+}
+
+static void test_open_refuses(void)
+{
+    PLACE p;
+    CMPSRV_STORE *s;
+    FILE *f;
+
+    check_refused("oracle:x", 0, "sqlite:", "");
+    check_refused("sqlite:", 0, "sqlite:", "");
+    check_refused("sqlite:/nowhere/at/all.db", 0, "/nowhere/at/all.db", "No such file");
+    place_new(&p);
+    check_refused(p.url, 1, "store.db", "");
+    CU_ASSERT(tamper(p.path, "CREATE TABLE meta(x); CREATE TABLE poetry(line)"));
+    check_refused(p.url, 0, "not a store", "");
+    CU_ASSERT_EQUAL(ask(&p, "SELECT count(*) FROM pragma_journal_mode WHERE journal_mode = 'wal'"),
+                    0); /* left as it was */
+    CU_ASSERT_PTR_NOT_NULL_FATAL(f = fopen(p.path, "w"));
+    for (int i = 0; i < 100; i++)
+        fputs("this is a text, not a database. ", f);
+    fclose(f);
+    check_refused(p.url, 0, "not a database", "");
+    place_free(&p);
+    s = open_new(&p);
+    cmpsrv_store_free(s);
+    CU_ASSERT(tamper(p.path, "UPDATE meta SET schema_version = 99"));
+    check_refused(p.url, 0, "99", "up to 2");
+    check_refused(p.url, 1, "99", "up to 2");
+    place_free(&p);
+}
+
+/* A store as the first schema made it, with a row in it. */
+static void test_migration(void)
+{
+    PLACE p;
+    CMPSRV_STORE *s;
+    struct stat st;
+
+    place_new(&p);
+    CU_ASSERT_EQUAL_FATAL(cmpsrv_migrations[0].version, 1);
+    CU_ASSERT(tamper(p.path, cmpsrv_migrations[0].sql));
+    CU_ASSERT(tamper(p.path, "INSERT INTO meta VALUES(1, x'000102030405060708090a0b0c0d0e0f');"
+                             "INSERT INTO end_entity VALUES('old', x'3000', x'00', x'00', '', '',"
+                             " 10, 1)"));
+    check_refused(p.url, 1, "cmp-admin store migrate", "needs 2");
+    s = open_at(p.url, NULL);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(s);
+    CU_ASSERT_EQUAL(ask(&p, "SELECT schema_version FROM meta WHERE hex(store_id) LIKE '0001%'"), 2);
+    CU_ASSERT_EQUAL(ask(&p, "SELECT attempts FROM end_entity WHERE name = 'old'"), 0);
+    CU_ASSERT_EQUAL(ask(&p, "SELECT count(*) FROM pragma_journal_mode WHERE journal_mode = 'wal'"),
+                    1);
+    cmpsrv_store_free(s);
+    place_free(&p);
+    /* an empty file is a new store, for us alone */
+    s = open_new(&p);
+    CU_ASSERT(stat(p.path, &st) == 0 && (st.st_mode & 0777) == 0600);
+    cmpsrv_store_free(s);
+    place_free(&p);
+}
+
+/* A migration that cannot be done leaves the store at the version it had. */
+static void test_migration_all_or_nothing(void)
+{
+    PLACE p;
+
+    place_new(&p);
+    CU_ASSERT(tamper(p.path, cmpsrv_migrations[0].sql));
+    CU_ASSERT(tamper(p.path, "INSERT INTO meta VALUES(1, x'000102030405060708090a0b0c0d0e0f');"
+                             "ALTER TABLE end_entity ADD COLUMN attempts"));
+    check_refused(p.url, 0, "attempts", "");
+    CU_ASSERT_EQUAL(ask(&p, "SELECT schema_version FROM meta"), 1);
+    CU_ASSERT_EQUAL(ask(&p, "SELECT count(code) FROM end_entity"), -1);
+    place_free(&p);
+}
+
+static void test_backup_and_check(void)
+{
+    PLACE p, q;
+    CMPSRV_STORE *s = open_new(&p);
+    CMPSRV_REFUSAL why = {0};
+    struct stat st;
+
+    CU_ASSERT_EQUAL(issue(s, 1), CMPSRV_COMMIT_DONE);
+    place_new(&q);
+    CU_ASSERT(cmpsrv_store_backup(s, q.path, NULL));
+    CU_ASSERT(!cmpsrv_store_backup(s, q.path, NULL)); /* it exists */
+    CU_ASSERT(stat(q.path, &st) == 0 && (st.st_mode & 0777) == 0600);
+    CU_ASSERT_EQUAL(ask(&q, "SELECT count(*) FROM certificate"), 1);
+    CU_ASSERT_EQUAL(cmpsrv_store_check(s, NULL), 1);
+    cmpsrv_store_free(s);
+    s = open_at(q.url, NULL);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(s);
+    CU_ASSERT_EQUAL(cmpsrv_store_audit_verify(s, NULL, NULL), 1);
+    CU_ASSERT(tamper(q.path, "DELETE FROM ca"));
+    CU_ASSERT_EQUAL(cmpsrv_store_check(s, &why), 0);
+    CU_ASSERT_PTR_NOT_NULL(strstr(why.detail, "certificate"));
+    cmpsrv_store_free(s);
+    place_free(&p);
+    place_free(&q);
+}
+
+TEST_MAIN("store", TEST(test_cert_insert), TEST(test_cert_status), TEST(test_txn),
+          TEST(test_entity), TEST(test_all_or_nothing), TEST(test_cert_get), TEST(test_unconfirmed),
+          TEST(test_unconfirmed_plan), TEST(test_walks), TEST(test_ca), TEST(test_derive_key),
+          TEST(test_open_refuses), TEST(test_migration), TEST(test_migration_all_or_nothing),
+          TEST(test_backup_and_check))
