@@ -141,6 +141,98 @@ static void test_locked(void)
     place_free(&p);
 }
 
+/* ---- what becomes of the others in a group -----------------------------------------------------
+ */
+
+/* Writes an end entity and a record, then what the test is about. */
+static void *commit_mixed(void *arg)
+{
+    WORK *w = arg;
+    CMPSRV_CHANGES c = {0};
+    CMPSRV_END_ENTITY_ROW *e = &cmpsrv_changes_add(&c, CMPSRV_CHANGE_ENTITY_UPSERT)->u.entity;
+    CMPSRV_TXN *t;
+
+    snprintf(e->name, sizeof(e->name), "entity-%u", w->first);
+    cmpsrv_bytes_set(&e->subject, cmpsrv_slice("\x30\x00", 2));
+    add_audit(&c, "{\"event\":\"mixed\"}");
+    t = add_txn(&c, CMPSRV_CHANGE_TXN_INSERT, w->first % 2 == 0 ? w->first : 999, 1);
+    if (w->n > 0) {
+        unsigned char *huge = OPENSSL_zalloc(w->n);
+
+        cmpsrv_bytes_set(&t->answer, cmpsrv_slice(huge, w->n));
+        OPENSSL_free(huge);
+    }
+    w->outcomes[commit(w->store, &c)]++;
+    return NULL;
+}
+
+/* Holds the write lock until all of w wait: the first alone, the others as one group after it. */
+static void run_as_group(const PLACE *p, WORK *w, size_t n)
+{
+    const struct timespec a_little = {0, 100000000};
+    pthread_t t[64];
+    sqlite3 *db = NULL;
+
+    CU_ASSERT_EQUAL_FATAL(sqlite3_open(p->path, &db), SQLITE_OK);
+    CU_ASSERT_EQUAL(sqlite3_exec(db, "BEGIN IMMEDIATE", NULL, NULL, NULL), SQLITE_OK);
+    for (size_t i = 0; i < n; i++) {
+        CU_ASSERT_EQUAL_FATAL(pthread_create(&t[i], NULL, commit_mixed, &w[i]), 0);
+        if (i == 0)
+            nanosleep(&a_little, NULL);
+    }
+    nanosleep(&a_little, NULL);
+    sqlite3_close(db);
+    for (size_t i = 0; i < n; i++)
+        pthread_join(t[i], NULL);
+}
+
+/* Every second one conflicts: its own changes go, those of its neighbours stay. */
+static void test_conflicts_in_a_group(void)
+{
+    PLACE p;
+    CMPSRV_STORE *s = open_new(&p);
+    CMPSRV_CHANGES c = {0};
+    WORK w[20] = {{0}};
+    uint64_t members, groups;
+
+    add_txn(&c, CMPSRV_CHANGE_TXN_INSERT, 999, 1);
+    CU_ASSERT_EQUAL(commit(s, &c), CMPSRV_COMMIT_DONE);
+    for (unsigned i = 0; i < 20; i++)
+        w[i] = (WORK){.store = s, .first = i};
+    run_as_group(&p, w, 20);
+    for (unsigned i = 0; i < 20; i++)
+        CU_ASSERT_EQUAL(w[i].outcomes[i % 2 == 0 ? CMPSRV_COMMIT_DONE : CMPSRV_COMMIT_CONFLICT], 1);
+    CU_ASSERT_EQUAL(ask(&p, "SELECT count(*) FROM end_entity"), 10);
+    CU_ASSERT_EQUAL(ask(&p, "SELECT count(*) FROM audit WHERE record LIKE '%mixed%'"), 10);
+    cmpsrv_store_stats(s, &members, &groups);
+    CU_ASSERT_EQUAL(members, 12);
+    CU_ASSERT(groups < 8);
+    CU_ASSERT_EQUAL(cmpsrv_store_audit_verify(s, NULL, NULL), 1);
+    cmpsrv_store_free(s);
+    place_free(&p);
+}
+
+/* One that does not fit takes the whole group down; the others are done one by one. */
+static void test_full_in_a_group(void)
+{
+    PLACE p;
+    CMPSRV_STORE *s = open_new(&p);
+    WORK w[8] = {{0}};
+
+    cmpsrv_store_free(s);
+    s = open_at(p.url, &(CMPSRV_STORE_OPTIONS){.max_pages = 200});
+    CU_ASSERT_PTR_NOT_NULL_FATAL(s);
+    for (unsigned i = 0; i < 8; i++)
+        w[i] = (WORK){.store = s, .first = 2 * i, .n = i == 4 ? 4000000 : 0};
+    run_as_group(&p, w, 8);
+    for (unsigned i = 0; i < 8; i++)
+        CU_ASSERT_EQUAL(w[i].outcomes[i == 4 ? CMPSRV_COMMIT_FAILED : CMPSRV_COMMIT_DONE], 1);
+    CU_ASSERT_EQUAL(ask(&p, "SELECT count(*) FROM end_entity"), 7);
+    CU_ASSERT_EQUAL(cmpsrv_store_audit_verify(s, NULL, NULL), 1);
+    cmpsrv_store_free(s);
+    place_free(&p);
+}
+
 static void check_whole(const PLACE *p, CMPSRV_STORE *s)
 {
     CU_ASSERT_EQUAL(ask(p, "SELECT count(*) FROM certificate c LEFT JOIN txn t ON t.alias = c.alias"
@@ -450,10 +542,16 @@ static void test_enospc(void)
 int main(int argc, char **argv)
 {
     static const CMPSRV_TEST tests[] = {
-        TEST(test_threads),     TEST(test_same_transaction),
-        TEST(test_two_writers), TEST(test_locked),
-        TEST(test_full),        TEST(test_kill),
-        TEST(test_eio),         TEST(test_eio_at_checkpoint),
+        TEST(test_threads),
+        TEST(test_same_transaction),
+        TEST(test_two_writers),
+        TEST(test_locked),
+        TEST(test_full),
+        TEST(test_conflicts_in_a_group),
+        TEST(test_full_in_a_group),
+        TEST(test_kill),
+        TEST(test_eio),
+        TEST(test_eio_at_checkpoint),
         TEST(test_enospc),
     };
 
