@@ -45,8 +45,10 @@ typedef struct cmpsrv_pkimsg_st {
 /*
  * H0 of cmp-conformance.md 1.1: strict DER of all of `der`, limits, every header field of the right
  * type. On failure *msg holds what could be read (an error answer copies transactionID and nonce),
- * *why is BAD_DATA_FORMAT or LIMIT_EXCEEDED, or BAD_GENERAL_INFO. Every AlgorithmIdentifier's and
- * GeneralName's shape is checked here, before any of it reaches libcrypto. Returns 1/0.
+ * *why is BAD_DATA_FORMAT, LIMIT_EXCEEDED, BAD_TRANSACTION_ID (not 1 to 64 octets),
+ * BAD_GENERAL_INFO or BAD_ALG (protectionAlg has parameters of a type its OID does not have). Every
+ * AlgorithmIdentifier's and GeneralName's shape is checked here, before any of it reaches
+ * libcrypto. Returns 1/0.
  */
 int cmpsrv_pkimsg_parse(CMPSRV_SLICE der, CMPSRV_PKIMSG *msg, CMPSRV_REFUSAL *why);
 /* "ir", "certConf", ...; "?" for none. Static. */
@@ -132,7 +134,7 @@ int cmpsrv_rr_parse(CMPSRV_SLICE body_value, CMPSRV_REV_DETAILS *out, CMPSRV_REF
 /* PKIStatusInfo of an error body from a client, as escaped text for the log; "" if unreadable. */
 void cmpsrv_error_text(CMPSRV_SLICE body_value, char *out, size_t size);
 
-/* ---- crmf.c: ir, cr, kur (RFC 4211) and p10cr (RFC 2986) in one shape ---------------------------
+/* ---- crmf.c, p10.c, extension.c: ir, cr, kur (RFC 4211), p10cr (RFC 2986) in one shape ----------
  */
 
 typedef enum {
@@ -162,18 +164,21 @@ typedef struct cmpsrv_cert_request_st {
     CMPSRV_SLICE reg_info;   /* the same */
     /* proof of possession */
     CMPSRV_POP_KIND pop;
-    CMPSRV_SLICE pop_signed;    /* what is signed: CertRequest TLV, CertificationRequestInfo TLV */
-    CMPSRV_SLICE pop_alg;       /* AlgorithmIdentifier TLV */
+    CMPSRV_SLICE pop_signed; /* what is signed: CertRequest TLV, CertificationRequestInfo TLV; only
+                                with SIGNATURE and PKCS10 */
+    CMPSRV_SLICE pop_alg;    /* AlgorithmIdentifier TLV */
     CMPSRV_SLICE pop_signature; /* octets */
 } CMPSRV_CERT_REQUEST;
 /* body_value of ir, cr, kur: exactly one CertReqMsg, else ONE_REQUEST_ONLY; wrong shapes
- * BAD_DATA_FORMAT. */
+ * BAD_DATA_FORMAT, an extension twice or with an encoded DEFAULT BAD_CERT_TEMPLATE, popo with
+ * parameters of a wrong type BAD_ALG. On failure out->cert_req_id is the first request's as far as
+ * it could be read (the answer repeats it), everything else is empty; p10cr: -1. */
 int cmpsrv_crmf_parse(CMPSRV_SLICE body_value, CMPSRV_CERT_REQUEST *out, CMPSRV_REFUSAL *why);
 /* body_value of p10cr. Extensions come from the attribute extensionRequest (two:
  * BAD_CERT_TEMPLATE). */
 int cmpsrv_p10_parse(CMPSRV_SLICE body_value, CMPSRV_CERT_REQUEST *out, CMPSRV_REFUSAL *why);
 /* Finds one extension in the content of an Extensions SEQUENCE by OID content octets: 1 found
- * (value = octets inside extnValue), 0 not there. A second one with that OID: -1. */
+ * (value = octets inside extnValue), 0 not there. A second one with that OID, or damage: -1. */
 int cmpsrv_extension_find(CMPSRV_SLICE extensions, CMPSRV_SLICE oid, int *critical,
                           CMPSRV_SLICE *value);
 
