@@ -64,6 +64,7 @@ CMPSRV_EXPORT const char *CMPSRV_failinfo_name(int bit)
     return failinfo_names[bit];
 }
 
+CMPSRV_PRINTF(3, 0)
 static void fill(CMPSRV_REFUSAL *why, CMPSRV_REASON reason, const char *fmt, va_list ap)
 {
     why->reason = reason;
