@@ -264,16 +264,16 @@ static void test_general_names(void)
     CU_ASSERT(m.sender_dn.p == NULL);
 }
 
-#define PBM     "06092a864886f67d07420d"
-#define PBMAC1  "06092a864886f70d01050e"
-#define RSA     "06092a864886f70d01010b"
-#define PSS     "06092a864886f70d01010a"
-#define ECDSA   "06082a8648ce3d040302"
-#define ED25519 "06032b6570"
-#define UNKNOWN "06032a0304"
-#define SHA256  "300b0609608648016503040201"
-#define HMAC    "300a06082b06010505080102"
-#define NOT_PBM CMPSRV_R_BAD_ALG
+#define PBM        "06092a864886f67d07420d"
+#define PBMAC1     "06092a864886f70d01050e"
+#define RSA        "06092a864886f70d01010b"
+#define PSS        "06092a864886f70d01010a"
+#define ECDSA      "06082a8648ce3d040302"
+#define ED25519    "06032b6570"
+#define UNKNOWN    "06032a0304"
+#define SHA256     "300b0609608648016503040201"
+#define HMAC       "300a06082b06010505080102"
+#define WRONG_TYPE CMPSRV_R_BAD_ALG
 
 static void test_protection_alg_parameters(void)
 {
@@ -282,45 +282,45 @@ static void test_protection_alg_parameters(void)
         int reason;
     } cases[] = {
         {PBM, "3023 0404aabbccdd" SHA256 "020201f4" HMAC, 0},
-        {PBM, "", NOT_PBM},
-        {PBM, "0500", NOT_PBM},
-        {PBM, "0101ff", NOT_PBM},
-        {PBM, "020105", NOT_PBM},
-        {PBM, "06032a0304", NOT_PBM},
-        {PBM, "0404aabbccdd", NOT_PBM},
-        {PBM, "0a0101", NOT_PBM},
-        {PBM, "0c0161", NOT_PBM},
-        {PBM, "030200ff", NOT_PBM},
-        {PBM, "3100", NOT_PBM},
-        {PBM, "a000", NOT_PBM},
-        {PBM, "8000", NOT_PBM},
-        {PBM, "3000", NOT_PBM},
-        {PBM, "3023 0c04aabbccdd" SHA256 "020201f4" HMAC, NOT_PBM}, /* salt */
-        {PBM, "3018 0404aabbccdd 0500 020201f4" HMAC, NOT_PBM},     /* owf */
+        {PBM, "", WRONG_TYPE},
+        {PBM, "0500", WRONG_TYPE},
+        {PBM, "0101ff", WRONG_TYPE},
+        {PBM, "020105", WRONG_TYPE},
+        {PBM, "06032a0304", WRONG_TYPE},
+        {PBM, "0404aabbccdd", WRONG_TYPE},
+        {PBM, "0a0101", WRONG_TYPE},
+        {PBM, "0c0161", WRONG_TYPE},
+        {PBM, "030200ff", WRONG_TYPE},
+        {PBM, "3100", WRONG_TYPE},
+        {PBM, "a000", WRONG_TYPE},
+        {PBM, "8000", WRONG_TYPE},
+        {PBM, "3000", WRONG_TYPE},
+        {PBM, "3023 0c04aabbccdd" SHA256 "020201f4" HMAC, WRONG_TYPE}, /* salt */
+        {PBM, "3018 0404aabbccdd 0500 020201f4" HMAC, WRONG_TYPE},     /* owf */
         {PBM,
          "3019 0404aabbccdd 300906016108 01010101"
          "0500",
-         BAD},                                                      /* no DER */
-        {PBM, "3023 0404aabbccdd" SHA256 "040201f4" HMAC, NOT_PBM}, /* count */
-        {PBM, "3015 0404aabbccdd" SHA256 "0500", NOT_PBM},
-        {PBM, "3017 0404aabbccdd" SHA256 "020201f4", NOT_PBM}, /* no mac */
-        {PBM, "3025 0404aabbccdd" SHA256 "020201f4" HMAC "0500", NOT_PBM},
+         BAD},                                                         /* no DER */
+        {PBM, "3023 0404aabbccdd" SHA256 "040201f4" HMAC, WRONG_TYPE}, /* count */
+        {PBM, "3015 0404aabbccdd" SHA256 "0500", WRONG_TYPE},
+        {PBM, "3017 0404aabbccdd" SHA256 "020201f4", WRONG_TYPE}, /* no mac */
+        {PBM, "3025 0404aabbccdd" SHA256 "020201f4" HMAC "0500", WRONG_TYPE},
         {PBMAC1, "3019" SHA256 HMAC, 0},
-        {PBMAC1, "300d" SHA256, NOT_PBM},
-        {PBMAC1, "0500", NOT_PBM},
-        {PBMAC1, "", NOT_PBM},
+        {PBMAC1, "300d" SHA256, WRONG_TYPE},
+        {PBMAC1, "0500", WRONG_TYPE},
+        {PBMAC1, "", WRONG_TYPE},
         {RSA, "0500", 0},
         {RSA, "", 0},
-        {RSA, "3000", NOT_PBM},
-        {RSA, "0101ff", NOT_PBM},
+        {RSA, "3000", WRONG_TYPE},
+        {RSA, "0101ff", WRONG_TYPE},
         {PSS, "3000", 0},
-        {PSS, "0500", NOT_PBM},
-        {PSS, "", NOT_PBM},
+        {PSS, "0500", WRONG_TYPE},
+        {PSS, "", WRONG_TYPE},
         {ECDSA, "", 0},
-        {ECDSA, "0500", NOT_PBM},
-        {ECDSA, "3000", NOT_PBM},
+        {ECDSA, "0500", WRONG_TYPE},
+        {ECDSA, "3000", WRONG_TYPE},
         {ED25519, "", 0},
-        {ED25519, "0500", NOT_PBM},
+        {ED25519, "0500", WRONG_TYPE},
         {UNKNOWN, "", 0},
         {UNKNOWN, "0500", 0},
         {UNKNOWN, "0101ff", 0},
