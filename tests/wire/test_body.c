@@ -115,7 +115,9 @@ static void test_patch_refuses(void)
         "a317 3015 3013 3011 020100 3003 040100" KEY_PAIR,
         "a30b 3009 3007 3005 020100 3000",
         "a316 3014 3012 3007 020100 3002 0500 3007 020100 30020500",
-        "a318 3016 300a 3008 020100 3003 020100 300a 3008 020100 3003 020100", /* two */
+        "a318 3016 3014 3008 020100 3003 020100 3008 020100 3003 020100", /* two */
+        "a310 300c 300a 3008 020100 3003 020100 0500",
+        "a30e 300c 300a 3008 020100 3003 020100 0500",
         "a310 300e 300a 3008 020100 3003 020100 0500",
     };
     CMPSRV_BYTES out = {NULL, 0};
@@ -283,6 +285,7 @@ static void test_rr_refuses(void)
         {"3028" DETAILS "300f 300d 0603551d15 010100 0403 0a0101", CMPSRV_R_BAD_REQUEST},
         {"3025" DETAILS "300c 300a 0603551d15 0403 020101", CMPSRV_R_BAD_CRL_ENTRY_DETAILS},
         {"3026" DETAILS "300d 300b 0603551d15 0404 0a020001", CMPSRV_R_BAD_CRL_ENTRY_DETAILS},
+        {"3027" DETAILS "300e 300c 0603551d15 0405 0a0101 0500", CMPSRV_R_BAD_CRL_ENTRY_DETAILS},
         {"3022" DETAILS "3009 3007 0603551d15 0400", CMPSRV_R_BAD_CRL_ENTRY_DETAILS},
         {"3019" DETAILS "3000", BAD},
         {"3019" DETAILS "0500", BAD},
@@ -292,11 +295,14 @@ static void test_rr_refuses(void)
         {"3002 0500", BAD},
         {"3017 3015" ISSUER SERIAL, BAD}, /* order */
     };
+    CMPSRV_REFUSAL why = {0};
     CMPSRV_REV_DETAILS d;
 
     for (size_t i = 0; i < CMPSRV_ARRAY_SIZE(cases); i++)
         CU_ASSERT_EQUAL(parse_rr(cases[i].content, &d), cases[i].reason);
     CU_ASSERT(!cmpsrv_rr_parse(DER_OID_SLICE("\x05\x00"), &d, NULL));
+    CU_ASSERT(!cmpsrv_rr_parse(DER_OID_SLICE("\x30\x00\x05\x00"), &d, &why));
+    CU_ASSERT_EQUAL(why.reason, BAD);
 }
 
 static void test_real(void)

@@ -61,7 +61,7 @@ static int parse_template(const char *template, CMPSRV_CERT_REQUEST *cr)
  */
 
 static const struct {
-    const char *good, *wrong[6];
+    const char *good, *wrong[8];
 } fields[] = {
     {"800102", {"8000", "80020002", "a003020102", "020102", "8009010000000000000000"}},
     {"8102 1234", {"8100", "8102007f", "8102ff80", "a10402021234"}},
@@ -73,8 +73,8 @@ static const struct {
      {"a40f170d3236313132333135323332375a", "a4110c0f170d3236313132333135323332375a",
       "a411800f170d3236313132333135323332375a", "a411a00f0c0d3236313132333135323332375a",
       "a422 a10f170d3236313132333135323332375a a00f170d3236313230333135323332375a",
-      "a410a00e170c32363131323331353233325a"}},
-    {SUBJECT, {"a50d310b300906035504030c026565", "850f" EE_DN, "a500"}},
+      "a410a00e170c32363131323331353233325a", "a413a011170d3236313132333135323332375a0500"}},
+    {SUBJECT, {"a50d310b300906035504030c026565", "850f" EE_DN, "a511" EE_DN "0500", "a500"}},
     {KEY,
      {"a60d300b" SPKI, "a600", "a6020500", "a6073005 06032b6570", "a60d" SPKI "0500", "860b" SPKI}},
     {"870200ff", {"8700", "87020800", "a704030200ff"}},
@@ -111,7 +111,7 @@ static void test_template_fields(void)
             snprintf(text, sizeof(text), "%s%s", fields[i + 1].good, fields[i].good);
             CU_ASSERT_EQUAL(parse_template(text, &cr), BAD);
         }
-        for (size_t k = 0; k < 6 && fields[i].wrong[k] != NULL; k++)
+        for (size_t k = 0; k < 8 && fields[i].wrong[k] != NULL; k++)
             CU_ASSERT_EQUAL(parse_template(fields[i].wrong[k], &cr), BAD);
     }
     CU_ASSERT_EQUAL(parse_template("", &cr), 0);
@@ -243,6 +243,7 @@ static void test_messages(void)
     CU_ASSERT_EQUAL(cr.cert_req_id, 7);
     CU_ASSERT_EQUAL(parse("020107", "", "", "3000", "", &cr), BAD);
     CU_ASSERT_EQUAL(parse("020100", "", "3007 3005 06032a0304", "", "", &cr), BAD);
+    CU_ASSERT_EQUAL(parse("020100", "", "300c 300a 06032a0304 020105 0500", "", "", &cr), BAD);
     CU_ASSERT_EQUAL(parse("020100", "", "0500", "", "", &cr), BAD);
     CU_ASSERT_EQUAL(parse("020100", "", "", "3002 0500", "", &cr), BAD);
     CU_ASSERT_EQUAL(parse("020100", "", "", "0500", "", &cr), BAD);
@@ -254,6 +255,9 @@ static void test_messages(void)
     CU_ASSERT_EQUAL(cr.cert_req_id, 3);
     CU_ASSERT(!cmpsrv_crmf_parse(DER_OID_SLICE("\x30\x00"), &cr, &why));
     CU_ASSERT_EQUAL(why.reason, ONE);
+    why.reason = CMPSRV_R_NONE;
+    CU_ASSERT(!cmpsrv_crmf_parse(DER_OID_SLICE("\x30\x00\x05\x00"), &cr, &why));
+    CU_ASSERT_EQUAL(why.reason, BAD);
     why.reason = CMPSRV_R_NONE;
     CU_ASSERT(!cmpsrv_crmf_parse(DER_OID_SLICE("\x31\x00"), &cr, &why));
     CU_ASSERT_EQUAL(why.reason, BAD);
@@ -296,6 +300,8 @@ static void test_pop(void)
         {"a135 a021" MAC "300b" SPKI ALG "0304 00aabbcc", 0, CMPSRV_POP_SIGNATURE_INPUT},
         {"a114 a000" ALG "0304 00aabbcc", BAD, 0},
         {"a127 a013" SIGNER ALG "0304 00aabbcc", BAD, 0},
+        {"a136 a022 a013 a40f" EE_DN "0500 300b" SPKI ALG "0304 00aabbcc", BAD, 0},
+        {"a137 a023 3014" ALG "030400aabbcc 0500 300b" SPKI ALG "0304 00aabbcc", BAD, 0},
         {"a203 810100", 0, CMPSRV_POP_KEY_ENCIPHERMENT},
         {"a203 810101", 0, CMPSRV_POP_KEY_ENCIPHERMENT},
         {"a202 a400", 0, CMPSRV_POP_KEY_ENCIPHERMENT},
@@ -389,6 +395,8 @@ static void test_p10_refuses(void)
         {P10_TOP "a009 3007 06032a0304 3100", P10_TAIL, BAD}, /* no value */
         {P10_TOP "a009 3007 06032a0304 3000", P10_TAIL, BAD},
         {P10_TOP "a00b 3009 06032a0304 3102 0500", P10_TAIL, 0},
+        {P10_TOP "a00d 300b 06032a0304 3102 0500 0500", P10_TAIL, BAD},
+        {"020100" EE_DN "300d" SPKI "0500 a000", P10_TAIL, BAD},
         {P10_TOP "a04a" EXT_ATTR EXT_ATTR, P10_TAIL, TEMPLATE},
         {P10_TOP "a04b" EXT_ATTR MS_ATTR, P10_TAIL, TEMPLATE},
         {P10_TOP "a03b 3039" EXT_REQ "312c 3014" SAN "3014" SAN, P10_TAIL, TEMPLATE},
@@ -405,6 +413,22 @@ static void test_p10_refuses(void)
 
     for (size_t i = 0; i < CMPSRV_ARRAY_SIZE(cases); i++)
         CU_ASSERT_EQUAL(parse_p10(cases[i].info, cases[i].tail, &cr), cases[i].reason);
+}
+
+static void test_p10_is_one_element(void)
+{
+    CMPSRV_CERT_REQUEST cr;
+    CMPSRV_BYTES more = {NULL, 0};
+    CMPSRV_DERW w = {0};
+    CMPSRV_REFUSAL why = {0};
+
+    CU_ASSERT_EQUAL(parse_p10(P10_TOP "a000", P10_TAIL, &cr), 0);
+    cmpsrv_derw_raw(&w, cmpsrv_bytes_slice(&buffer));
+    cmpsrv_derw_null(&w);
+    CU_ASSERT_FATAL(cmpsrv_derw_finish(&w, &more));
+    CU_ASSERT(!cmpsrv_p10_parse(cmpsrv_bytes_slice(&more), &cr, &why));
+    CU_ASSERT_EQUAL(why.reason, BAD);
+    cmpsrv_bytes_clear(&more);
 }
 
 /* ---- real messages ----------------------------------------------------------------------------
@@ -473,4 +497,5 @@ static void test_leaves_nothing(void)
 TEST_MAIN("wire/crmf", TEST(test_template_fields), TEST(test_template_values),
           TEST(test_extensions), TEST(test_extension_find_refuses), TEST(test_extensions_limit),
           TEST(test_messages), TEST(test_pop), TEST(test_p10), TEST(test_p10_refuses),
-          TEST(test_real), TEST(test_truncated_inside), TEST(test_leaves_nothing))
+          TEST(test_p10_is_one_element), TEST(test_real), TEST(test_truncated_inside),
+          TEST(test_leaves_nothing))

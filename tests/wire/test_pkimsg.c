@@ -77,12 +77,12 @@ static void test_smallest(void)
 
 static const struct {
     const char *good;     /* the field */
-    const char *wrong[6]; /* the same with other types: BAD_DATA_FORMAT */
+    const char *wrong[8]; /* the same with other types: BAD_DATA_FORMAT */
 } fields[] = {
     {"a011180f32303236313132333135323332375a",
      {"a00f170d3236313132333135323332375a", "800f32303236313132333135323332375a", "a000",
       "a013181132303236313132333135323332372e305a", "a010180e3230323631313233313532333237",
-      "a011180f32303236313333333135323332375a"}},
+      "a011180f32303236313333333135323332375a", "a013180f32303236313132333135323332375a0500"}},
     {"a10c300a06082a8648ce3d040302",
      {"a10a06082a8648ce3d040302", "810c300a06082a8648ce3d040302", "a1023000", "a104 3002 0500",
       "a10e 300a06082a8648ce3d040302 0500", "a100"}},
@@ -100,7 +100,8 @@ static const struct {
       "a700"}},
     {"a810300e300c06082b0601050507040d0500",
      {"a80e300c06082b0601050507040d0500", "a8023000", "a8043002 0500", "a806 3004 3002 0500",
-      "a8123010300e06082b0601050507040d05000500", "a800"}},
+      "a8123010300e06082b0601050507040d05000500", "a812300e300c06082b0601050507040d05000500",
+      "a800"}},
 };
 #define N_FIELDS CMPSRV_ARRAY_SIZE(fields)
 
@@ -140,7 +141,7 @@ static void test_optional_fields(void)
         CU_ASSERT_EQUAL(parse(text, BODY, &m), BAD);
         snprintf(text, sizeof(text), TOP "%s%s", fields[(i + 1) % N_FIELDS].good, fields[i].good);
         CU_ASSERT_EQUAL(parse(text, BODY, &m), i + 1 < N_FIELDS ? BAD : 0);
-        for (size_t k = 0; k < 6 && fields[i].wrong[k] != NULL; k++) {
+        for (size_t k = 0; k < 8 && fields[i].wrong[k] != NULL; k++) {
             snprintf(text, sizeof(text), TOP "%s", fields[i].wrong[k]);
             CU_ASSERT_EQUAL(parse(text, BODY, &m), BAD);
             CU_ASSERT(!is_present(&m, i));
