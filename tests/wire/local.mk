@@ -5,3 +5,18 @@ check_PROGRAMS_RUN += $(WIRE_TESTS)
 tests_wire_test_der_CPPFLAGS = $(TEST_CPPFLAGS)
 tests_wire_test_der_LDADD = $(LIBS_wire) $(CUNIT_LIBS)
 endif
+
+if HAVE_CUNIT
+WIRE_MESSAGE_TESTS = tests/wire/test_pkimsg tests/wire/test_body tests/wire/test_crmf
+check_PROGRAMS += $(WIRE_MESSAGE_TESTS)
+check_PROGRAMS_RUN += $(WIRE_MESSAGE_TESTS)
+tests_wire_test_pkimsg_SOURCES = tests/wire/test_pkimsg.c tests/wire/hex.h tests/wire/vectors.h
+tests_wire_test_pkimsg_CPPFLAGS = $(TEST_CPPFLAGS)
+tests_wire_test_pkimsg_LDADD = $(LIBS_wire) $(CUNIT_LIBS)
+tests_wire_test_body_SOURCES = tests/wire/test_body.c tests/wire/hex.h tests/wire/vectors.h
+tests_wire_test_body_CPPFLAGS = $(TEST_CPPFLAGS)
+tests_wire_test_body_LDADD = $(LIBS_wire) $(CUNIT_LIBS)
+tests_wire_test_crmf_SOURCES = tests/wire/test_crmf.c tests/wire/hex.h tests/wire/vectors.h
+tests_wire_test_crmf_CPPFLAGS = $(TEST_CPPFLAGS)
+tests_wire_test_crmf_LDADD = $(LIBS_wire) $(CUNIT_LIBS)
+endif
