@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * May they, and what exactly: ir, cr and p10cr in RA mode as a checklist. Takes const in, gives a
+ * decision out; writes nothing, reads no clock and no store. The one thing that is not a function
+ * of its input is a random user name.
+ */
+#include "config.h"
+
+#include "policy/policy_local.h"
+
+#include <string.h>
+
+#include <openssl/crypto.h>
+
+void cmpsrv_policy_resolve(const CMPSRV_CONF *conf, const CMPSRV_CONF_ALIAS *alias,
+                           CMPSRV_TARGET *out)
+{
+    const CMPSRV_CONF_EE_PROFILE *ee = alias->ee_profile;
+    const char *name = ee == NULL ? NULL : ee->default_certificate_profile;
+
+    *out = (CMPSRV_TARGET){
+        .alias = alias, .ee_profile = ee, .cert_profile = alias->cert_profile, .ca = alias->ca};
+    if (out->ca == NULL && ee != NULL)
+        out->ca = cmpsrv_conf_ca(conf, ee->default_ca);
+    for (size_t i = 0; out->cert_profile == NULL && name != NULL && i < conf->cert_profiles_n; i++)
+        if (strcmp(conf->cert_profiles[i].name, name) == 0)
+            out->cert_profile = &conf->cert_profiles[i];
+}
+
+/* ---- checks
+ * -------------------------------------------------------------------------------------------------
+ */
+
+static int is_listed(const CMPSRV_CONF_LIST *list, const char *name)
+{
+    for (size_t i = 0; i < list->n; i++)
+        if (strcmp(list->v[i], name) == 0)
+            return 1;
+    return list->n == 0;
+}
+
+static int check_target(const CMPSRV_POLICY_INPUT *in, CMPSRV_DECISION *d, CMPSRV_REFUSAL *why)
+{
+    const CMPSRV_TARGET *t = in->target;
+
+    (void)d;
+    if (t->ca == NULL)
+        return cmpsrv_refuse(why, CMPSRV_R_WRONG_AUTHORITY, "no CA for this request");
+    if (t->ee_profile == NULL || t->cert_profile == NULL)
+        return cmpsrv_refuse(why, CMPSRV_R_BAD_CERT_TEMPLATE, "no profile for this request");
+    if (!is_listed(&t->ee_profile->available_cas, t->ca->name) ||
+        !is_listed(&t->cert_profile->available_cas, t->ca->name))
+        return cmpsrv_refuse(why, CMPSRV_R_WRONG_AUTHORITY,
+                             "CA %s is not available in the profiles", t->ca->name);
+    if (!is_listed(&t->ee_profile->available_certificate_profiles, t->cert_profile->name))
+        return cmpsrv_refuse(why, CMPSRV_R_BAD_CERT_TEMPLATE,
+                             "certificate profile %s is not available", t->cert_profile->name);
+    return 1;
+}
+
+/* Only an RA asks for others; nobody else is known in RA mode. */
+static int check_authority(const CMPSRV_POLICY_INPUT *in, CMPSRV_DECISION *d, CMPSRV_REFUSAL *why)
+{
+    (void)d;
+    if (in->identity->proven && in->identity->is_ra)
+        return 1;
+    return cmpsrv_refuse(why, CMPSRV_R_NOT_AUTHORIZED, "RFC 9483 5.1.1: the sender is no RA");
+}
+
+static int template_error(CMPSRV_REFUSAL *why, const char *what)
+{
+    return cmpsrv_refuse(why, CMPSRV_R_BAD_CERT_TEMPLATE, "RFC 4211 5: %s", what);
+}
+
+/* Fields that a requester has no business with. */
+static int check_template(const CMPSRV_POLICY_INPUT *in, CMPSRV_DECISION *d, CMPSRV_REFUSAL *why)
+{
+    const CMPSRV_CERT_REQUEST *r = in->request;
+
+    (void)d;
+    if (r->has_version && r->version != 2)
+        return template_error(why, "version is not 2");
+    if (r->serial.p != NULL)
+        return template_error(why, "serialNumber must be absent");
+    if (r->signing_alg.p != NULL)
+        return template_error(why, "signingAlg must be absent");
+    if (r->has_unique_ids)
+        return template_error(why, "issuerUID and subjectUID must be absent");
+    if (r->has_validity && !r->has_not_before && !r->has_not_after)
+        return template_error(why, "validity with neither notBefore nor notAfter");
+    if (r->has_not_before && r->has_not_after && r->not_before >= r->not_after)
+        return template_error(why, "notBefore is not before notAfter");
+    if (r->subject.p == NULL)
+        return template_error(why, "no subject");
+    if (r->spki.p == NULL)
+        return template_error(why, "no publicKey");
+    return 1;
+}
+
+static int check_issuer(const CMPSRV_POLICY_INPUT *in, CMPSRV_DECISION *d, CMPSRV_REFUSAL *why)
+{
+    CMPSRV_SLICE issuer = in->request->issuer;
+
+    (void)d;
+    if (issuer.p == NULL || cmpsrv_name_is_empty(issuer) || cmpsrv_name_eq(issuer, in->ca_subject))
+        return 1;
+    return cmpsrv_refuse(why, CMPSRV_R_WRONG_AUTHORITY, "the template's issuer is not CA %s",
+                         in->target->ca->name);
+}
+
+/* regInfo certReq would replace the template (RFC 4211 7.2); what else is in controls and regInfo
+ * is not acted upon. */
+static int check_reg_info(const CMPSRV_POLICY_INPUT *in, CMPSRV_DECISION *d, CMPSRV_REFUSAL *why)
+{
+    static const CMPSRV_SLICE cert_req = DER_OID_SLICE("\x2b\x06\x01\x05\x05\x07\x05\x02\x02");
+    CMPSRV_SLICE list = in->request->reg_info, seq, type;
+
+    (void)d;
+    while (list.n > 0) {
+        if (!cmpsrv_der_get(&list, DER_SEQUENCE, &seq) || !cmpsrv_der_get(&seq, DER_OID, &type))
+            return cmpsrv_refuse(why, CMPSRV_R_BAD_DATA_FORMAT, "RFC 4211 3: damaged regInfo");
+        if (cmpsrv_slice_eq(type, cert_req))
+            return cmpsrv_refuse(why, CMPSRV_R_BAD_REQUEST,
+                                 "RFC 4211 7.2: regInfo certReq is not taken");
+    }
+    return 1;
+}
+
+static int check_pop(const CMPSRV_POLICY_INPUT *in, CMPSRV_DECISION *d, CMPSRV_REFUSAL *why)
+{
+    return cmpsrv_popo_verify(in->libctx, in->propq, in->request, d->key,
+                              in->target->alias->signature_digests, why);
+}
+
+/* Who the certificate is for, in the terms of the store. */
+static int decide_names(const CMPSRV_POLICY_INPUT *in, CMPSRV_DECISION *d, CMPSRV_REFUSAL *why)
+{
+    d->end_entity = cmpsrv_username_make(in->target->alias, cmpsrv_bytes_slice(&d->subject), why);
+    if (d->end_entity == NULL)
+        return 0;
+    d->end_entity_profile = OPENSSL_strdup(in->target->ee_profile->name);
+    d->certificate_profile = OPENSSL_strdup(in->target->cert_profile->name);
+    if (d->end_entity_profile == NULL || d->certificate_profile == NULL)
+        return cmpsrv_fail(why, "out of memory");
+    return cmpsrv_name_hash(cmpsrv_bytes_slice(&d->subject), d->subject_hash, why) &&
+           (cmpsrv_sha256(cmpsrv_bytes_slice(&d->spki), d->spki_hash) ||
+            cmpsrv_fail(why, "cannot hash the key"));
+}
+
+CMPSRV_DECISION *cmpsrv_policy_decide_cert(const CMPSRV_POLICY_INPUT *in, CMPSRV_REFUSAL *why)
+{
+    static int (*const checks[])(const CMPSRV_POLICY_INPUT *, CMPSRV_DECISION *,
+                                 CMPSRV_REFUSAL *) = {
+        check_target,           check_authority,          check_template,    check_issuer,
+        check_reg_info,         cmpsrv_decide_subject,    cmpsrv_decide_key, check_pop,
+        cmpsrv_decide_validity, cmpsrv_decide_extensions, decide_names,
+    };
+    CMPSRV_DECISION *d = OPENSSL_zalloc(sizeof(*d));
+
+    if (d == NULL)
+        cmpsrv_fail(why, "out of memory");
+    for (size_t i = 0; d != NULL && i < CMPSRV_ARRAY_SIZE(checks); i++)
+        if (!checks[i](in, d, why)) {
+            cmpsrv_decision_free(d);
+            d = NULL;
+        }
+    return d;
+}
