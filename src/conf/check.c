@@ -1,0 +1,369 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What no key alone can tell: references between sections, keys that need each other, an alias that
+ * could authenticate nobody. Resolves the names in an alias to pointers. Runs after every value was
+ * read and moved; keeps quiet about keys that were refused already.
+ */
+#include "config.h"
+
+#include "conf/conf_local.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include <openssl/crypto.h>
+
+#define complain_at(l, e, key, ...)                                                                \
+    cmpsrv_conf_complain(l, cmpsrv_conf_pos(e, key), (e)->section->name, (e)->name, key,           \
+                         __VA_ARGS__)
+
+/* ---- references -------------------------------------------------------------------------------
+ */
+
+/* What there is to refer to, for the error. */
+static const char *known_names(CONF_LOAD *l, const char *section)
+{
+    const char *out = NULL;
+    size_t n = 0;
+
+    for (const CONF_ENTRY *e = l->entries; e != NULL && n < 8; e = e->next)
+        if (strcmp(e->section->name, section) == 0) {
+            char quoted[80];
+
+            out = cmpsrv_conf_textf(l, "%s%s%s", out == NULL ? "" : out, out == NULL ? "" : ", ",
+                                    cmpsrv_conf_quote(e->name, quoted));
+            n++;
+        }
+    return out == NULL ? "nothing: there is none" : out;
+}
+
+/* The object of that name; NULL with an error at `pos`. */
+static void *find_named(CONF_LOAD *l, const CONF_ENTRY *e, const char *key, CMPSRV_CONF_POS pos,
+                        const char *section, const char *name)
+{
+    const CONF_ENTRY *target = cmpsrv_conf_entry(l, section, name);
+    char quoted[80];
+
+    if (target != NULL)
+        return target->pub;
+    cmpsrv_conf_complain(
+        l, pos, e->section->name, e->name, key, "\"%s\" does not exist%s; allowed: of %s: %s",
+        cmpsrv_conf_quote(name, quoted), cmpsrv_conf_given(e, key) == NULL ? " (the default)" : "",
+        section, known_names(l, section));
+    return NULL;
+}
+
+/* NULL without an error where there is no name, or the key was refused already. */
+static void *check_name(CONF_LOAD *l, const CONF_ENTRY *e, const char *key, const char *section,
+                        const char *name)
+{
+    if (name == NULL || cmpsrv_conf_is_bad(e, key))
+        return NULL;
+    return find_named(l, e, key, cmpsrv_conf_pos(e, key), section, name);
+}
+
+static void check_names(CONF_LOAD *l, const CONF_ENTRY *e, const char *key, const char *section,
+                        const CMPSRV_CONF_LIST *names)
+{
+    const CONF_NODE *node = cmpsrv_conf_given(e, key);
+
+    if (node == NULL || cmpsrv_conf_is_bad(e, key))
+        return;
+    for (size_t i = 0; i < names->n; i++)
+        find_named(l, e, key, node->kind == CONF_LIST ? node->items[i]->pos : node->pos, section,
+                   names->v[i]);
+}
+
+static int is_available(const CMPSRV_CONF_LIST *names, const char *name)
+{
+    for (size_t i = 0; i < names->n; i++)
+        if (strcmp(names->v[i], name) == 0)
+            return 1;
+    return names->n == 0;
+}
+
+/* ---- the sections -----------------------------------------------------------------------------
+ */
+
+/* A certificate without its key is of no use, nor is the reverse. */
+static void check_signer(CONF_LOAD *l, const CONF_ENTRY *e, CMPSRV_CONF_SIGNER *signer,
+                         const char *certificate, const char *key, const char *passphrase)
+{
+    const char *has = NULL, *lacks = NULL;
+
+    signer->pos = cmpsrv_conf_pos(e, certificate);
+    if (cmpsrv_conf_given(e, certificate) == NULL) {
+        lacks = certificate;
+        has = cmpsrv_conf_given(e, key) != NULL ? key : passphrase;
+    } else if (cmpsrv_conf_given(e, key) == NULL) {
+        has = certificate;
+        lacks = key;
+    }
+    if (has != NULL && cmpsrv_conf_given(e, has) != NULL)
+        complain_at(l, e, has, "stands without %s", lacks);
+}
+
+static void check_ca(CONF_LOAD *l, CONF_ENTRY *e)
+{
+    CMPSRV_CONF_CA *ca = e->pub;
+
+    ca->issuer.pos = cmpsrv_conf_pos(e, "certificate");
+    check_signer(l, e, &ca->cmp_signer, "cmp_signer.certificate", "cmp_signer.key",
+                 "cmp_signer.passphrase");
+}
+
+static void check_cert_profile(CONF_LOAD *l, CONF_ENTRY *e)
+{
+    const CMPSRV_CONF_CERT_PROFILE *p = e->pub;
+
+    check_names(l, e, "available_cas", "cas", &p->available_cas);
+}
+
+static void check_ee_profile(CONF_LOAD *l, CONF_ENTRY *e)
+{
+    const CMPSRV_CONF_EE_PROFILE *p = e->pub;
+    const CMPSRV_CONF_CERT_PROFILE *cp =
+        check_name(l, e, "default_certificate_profile", "certificate_profiles",
+                   p->default_certificate_profile);
+    const CMPSRV_CONF_CA *ca = check_name(l, e, "default_ca", "cas", p->default_ca);
+
+    check_names(l, e, "available_cas", "cas", &p->available_cas);
+    check_names(l, e, "available_certificate_profiles", "certificate_profiles",
+                &p->available_certificate_profiles);
+    if (ca != NULL && !is_available(&p->available_cas, ca->name))
+        complain_at(l, e, "default_ca", "is not one of available_cas");
+    if (cp != NULL && !is_available(&p->available_certificate_profiles, cp->name))
+        complain_at(l, e, "default_certificate_profile",
+                    "is not one of available_certificate_profiles");
+}
+
+/* ---- aliases: who serves ----------------------------------------------------------------------
+ */
+
+/* The alias's CA or certificate profile after ProfileDefault was looked up, for the checks. */
+typedef struct effective_st {
+    const CMPSRV_CONF_CA *ca;
+    const CMPSRV_CONF_CERT_PROFILE *cert_profile;
+} EFFECTIVE;
+
+/* What `name` under `key` means: itself, or what the end entity profile has for ProfileDefault. */
+static const void *resolve(CONF_LOAD *l, const CONF_ENTRY *e, const char *key, const char *section,
+                           const char *name, const char *dflt, const char *dflt_key)
+{
+    const CONF_ENTRY *target;
+    char quoted[80];
+
+    if (name == NULL || strcmp(name, CONF_DEFAULT_REF) != 0)
+        return check_name(l, e, key, section, name);
+    if (dflt == NULL) {
+        complain_at(l, e, key, "ProfileDefault, but end entity profile %s has no %s",
+                    cmpsrv_conf_quote(((const CONF_ALIAS_ENTRY *)e->obj)->ee_profile, quoted),
+                    dflt_key);
+        return NULL;
+    }
+    /* A name that leads nowhere was reported with the profile. */
+    target = cmpsrv_conf_entry(l, section, dflt);
+    return target == NULL ? NULL : target->pub;
+}
+
+/* An error at the key when what it names is not among those that the profile allows. */
+static void check_available(CONF_LOAD *l, const CONF_ENTRY *e, const char *key, const char *name,
+                            const CMPSRV_CONF_LIST *list, const char *profile, const char *list_key)
+{
+    char quoted[80], quoted_profile[80];
+
+    if (!is_available(list, name))
+        complain_at(l, e, key, "\"%s\" is not one of %s of profile %s",
+                    cmpsrv_conf_quote(name, quoted), list_key,
+                    cmpsrv_conf_quote(profile, quoted_profile));
+}
+
+static EFFECTIVE check_profiles(CONF_LOAD *l, CONF_ENTRY *e, CMPSRV_CONF_ALIAS *a)
+{
+    static const char ca_key[] = "ra.caname", cp_key[] = "ra.certificateprofile";
+    const CONF_ALIAS_ENTRY *x = e->obj;
+    const CMPSRV_CONF_EE_PROFILE *ee =
+        check_name(l, e, "ra.endentityprofile", "end_entity_profiles", x->ee_profile);
+    EFFECTIVE eff = {NULL, NULL};
+
+    a->ee_profile = ee;
+    if (ee != NULL || (x->ca != NULL && strcmp(x->ca, CONF_DEFAULT_REF) != 0))
+        eff.ca =
+            resolve(l, e, ca_key, "cas", x->ca, ee == NULL ? NULL : ee->default_ca, "default_ca");
+    if (ee != NULL || (x->cert_profile != NULL && strcmp(x->cert_profile, CONF_DEFAULT_REF) != 0))
+        eff.cert_profile = resolve(l, e, cp_key, "certificate_profiles", x->cert_profile,
+                                   ee == NULL ? NULL : ee->default_certificate_profile,
+                                   "default_certificate_profile");
+    a->ca = x->ca != NULL && strcmp(x->ca, CONF_DEFAULT_REF) == 0 ? NULL : eff.ca;
+    a->cert_profile = x->cert_profile != NULL && strcmp(x->cert_profile, CONF_DEFAULT_REF) == 0
+                          ? NULL
+                          : eff.cert_profile;
+    if (ee != NULL && a->ca != NULL)
+        check_available(l, e, ca_key, a->ca->name, &ee->available_cas, ee->name, "available_cas");
+    if (ee != NULL && a->cert_profile != NULL)
+        check_available(l, e, cp_key, a->cert_profile->name, &ee->available_certificate_profiles,
+                        ee->name, "available_certificate_profiles");
+    if (eff.ca != NULL && eff.cert_profile != NULL)
+        check_available(l, e, ca_key, eff.ca->name, &eff.cert_profile->available_cas,
+                        eff.cert_profile->name, "available_cas");
+    return eff;
+}
+
+/* ---- aliases: who may ask ---------------------------------------------------------------------
+ */
+
+/* Pairs modules and parameters up; the secrets move. */
+static int make_modules(CONF_LOAD *l, CONF_ENTRY *e, CMPSRV_CONF_ALIAS *a)
+{
+    CONF_ALIAS_ENTRY *x = e->obj;
+    size_t n = x->modules.n;
+
+    if (cmpsrv_conf_is_bad(e, "authenticationmodule") ||
+        cmpsrv_conf_is_bad(e, "authenticationparameters"))
+        return 0;
+    if (x->parameters.n > 0 && x->parameters.n != n)
+        return complain_at(l, e, "authenticationparameters",
+                           "%zu parameters for %zu modules; allowed: one for each", x->parameters.n,
+                           n);
+    if ((a->modules = OPENSSL_zalloc(n * sizeof(*a->modules))) == NULL) {
+        l->no_memory = 1;
+        return 0;
+    }
+    a->modules_n = n;
+    for (size_t i = 0; i < n; i++) {
+        a->modules[i].name = x->modules.v[i];
+        x->modules.v[i] = NULL;
+        if (x->parameters.n == 0)
+            continue;
+        a->modules[i].parameter = x->parameters.v[i];
+        x->parameters.v[i] = NULL;
+    }
+    return 1;
+}
+
+/* No secret, no alias: it could authenticate nobody. */
+static void check_modules(CONF_LOAD *l, CONF_ENTRY *e, CMPSRV_CONF_ALIAS *a,
+                          const CMPSRV_CONF_CA *ca)
+{
+    const CONF_ENTRY *ca_entry = ca == NULL ? NULL : cmpsrv_conf_entry(l, "cas", ca->name);
+    const char *key = cmpsrv_conf_given(e, "authenticationparameters") == NULL
+                          ? "authenticationmodule"
+                          : "authenticationparameters";
+    char quoted[80];
+
+    if (!make_modules(l, e, a) || ca_entry == NULL ||
+        cmpsrv_conf_given(ca_entry, "cmp_ra_auth_secret") != NULL)
+        return;
+    for (size_t i = 0; i < a->modules_n; i++)
+        if (strcmp(a->modules[i].name, "HMAC") == 0 && a->modules[i].parameter == NULL)
+            complain_at(l, e, key,
+                        "HMAC has no secret: there is none here, and CA %s has no "
+                        "cmp_ra_auth_secret",
+                        cmpsrv_conf_quote(ca->name, quoted));
+}
+
+/* ---- aliases: usernames -----------------------------------------------------------------------
+ */
+
+static int is_dn_attribute(const char *name)
+{
+    static const char *const known[] = {
+        "CN", "UID",          "OU",        "O",       "C",         "L",     "ST", "DC",
+        "SN", "serialNumber", "GIVENNAME", "SURNAME", "TITLE",     "T",     "E",  "emailAddress",
+        "DN", "STREET",       "INITIALS",  "NAME",    "PSEUDONYM", "EMAIL",
+    };
+
+    for (size_t i = 0; i < CMPSRV_ARRAY_SIZE(known); i++)
+        if (OPENSSL_strcasecmp(name, known[i]) == 0)
+            return 1;
+    return cmpsrv_conf_is_oid(name);
+}
+
+static void check_dn_scheme(CONF_LOAD *l, const CONF_ENTRY *e, const CMPSRV_CONF_ALIAS *a)
+{
+    char quoted[80];
+
+    for (size_t i = 0; i < a->namegeneration_parameters.n; i++)
+        if (!is_dn_attribute(a->namegeneration_parameters.v[i]))
+            complain_at(l, e, "ra.namegenerationparameters",
+                        "\"%s\" is no DN attribute; allowed: CN, UID, serialNumber, ... or a "
+                        "dotted OID",
+                        cmpsrv_conf_quote(a->namegeneration_parameters.v[i], quoted));
+}
+
+static void check_fixed_scheme(CONF_LOAD *l, const CONF_ENTRY *e, const CMPSRV_CONF_ALIAS *a)
+{
+    static const char key[] = "ra.namegenerationparameters";
+    size_t n;
+
+    if (cmpsrv_conf_given(e, key) == NULL) {
+        complain_at(l, e, "ra.namegenerationscheme", "FIXED needs %s", key);
+        return;
+    }
+    if (a->namegeneration_parameters.n != 1) {
+        complain_at(l, e, key, "%zu names; allowed: one with FIXED",
+                    a->namegeneration_parameters.n);
+        return;
+    }
+    n = strlen(a->namegeneration_parameters.v[0]) + strlen(a->namegeneration_prefix) +
+        strlen(a->namegeneration_postfix);
+    if (n > CONF_MAX_USERNAME)
+        complain_at(l, e, key, "with prefix and postfix %zu octets; allowed: %d", n,
+                    CONF_MAX_USERNAME);
+}
+
+static void check_names_made(CONF_LOAD *l, const CONF_ENTRY *e, const CMPSRV_CONF_ALIAS *a)
+{
+    static const char *const keys[] = {"ra.namegenerationscheme", "ra.namegenerationparameters",
+                                       "ra.namegenerationprefix", "ra.namegenerationpostfix"};
+
+    for (size_t i = 0; i < CMPSRV_ARRAY_SIZE(keys); i++)
+        if (cmpsrv_conf_is_bad(e, keys[i]))
+            return;
+    if (a->namegeneration_scheme == CMPSRV_USERNAME_DN)
+        check_dn_scheme(l, e, a);
+    else if (a->namegeneration_scheme == CMPSRV_USERNAME_FIXED)
+        check_fixed_scheme(l, e, a);
+}
+
+static void check_alias(CONF_LOAD *l, CONF_ENTRY *e)
+{
+    CMPSRV_CONF_ALIAS *a = e->pub;
+    EFFECTIVE eff = check_profiles(l, e, a);
+
+    check_name(l, e, "defaultca", "cas", a->default_ca);
+    check_modules(l, e, a, eff.ca);
+    check_names_made(l, e, a);
+}
+
+/* ---- all of it --------------------------------------------------------------------------------
+ */
+
+static int has_section(const CONF_LOAD *l, const char *name)
+{
+    for (const CONF_DOC *d = l->docs; d != NULL; d = d->next)
+        for (size_t i = 0; i + 1 < d->root->n; i += 2)
+            if (d->root->items[i]->kind == CONF_SCALAR &&
+                strcmp(d->root->items[i]->text, name) == 0 && d->root->items[i + 1]->n > 0)
+                return 1;
+    return 0;
+}
+
+void cmpsrv_conf_check(CONF_LOAD *l)
+{
+    static const struct {
+        const char *section;
+        void (*check)(CONF_LOAD *l, CONF_ENTRY *e);
+    } checks[] = {{"cas", check_ca},
+                  {"certificate_profiles", check_cert_profile},
+                  {"end_entity_profiles", check_ee_profile},
+                  {"aliases", check_alias}};
+
+    for (CONF_ENTRY *e = l->entries; e != NULL; e = e->next)
+        for (size_t i = 0; i < CMPSRV_ARRAY_SIZE(checks); i++)
+            if (strcmp(e->section->name, checks[i].section) == 0)
+                checks[i].check(l, e);
+    if (!has_section(l, "aliases"))
+        cmpsrv_conf_complain(l, (CMPSRV_CONF_POS){l->docs->file, 1}, "aliases", NULL, NULL,
+                             "there is none: nobody could ask for anything");
+}
