@@ -139,7 +139,7 @@ int cmpsrv_conf_has_prefix(const CONF_SECTION *s, const char *prefix);
 /* The known key or section (s NULL) that `key` may have meant, or NULL. */
 const char *cmpsrv_conf_nearest(const CONF_SECTION *s, const char *key);
 
-/* value.c: the readers that the types of the table name. */
+/* value.c, list.c: the readers that the types of the table name. */
 int cmpsrv_conf_set_bool(const CONF_AT *at, void *field);
 int cmpsrv_conf_set_int(const CONF_AT *at, void *field);
 int cmpsrv_conf_set_duration(const CONF_AT *at, void *field);
@@ -169,6 +169,21 @@ const char *cmpsrv_conf_item_module(const CONF_AT *at, const CONF_NODE *item);
 int cmpsrv_conf_bool(const char *text);
 /* 1.2.3: only digits and single dots, at least two arcs, the first 0..2. */
 int cmpsrv_conf_is_oid(const char *text);
+
+/* What the readers share. Each gives NULL with an error, unless it says otherwise. */
+const char *cmpsrv_conf_read_scalar(const CONF_AT *at, const CONF_NODE *node);
+/* Text without control characters, within the type's length. */
+const char *cmpsrv_conf_read_text(const CONF_AT *at, const CONF_NODE *node);
+CMPSRV_SECRET *cmpsrv_conf_read_secret(const CONF_AT *at, const CONF_NODE *node);
+/* The word of the type that the node says, or that its text begins with (the text is not quoted: it
+ * may hold a password). */
+const CONF_WORD *cmpsrv_conf_read_word(const CONF_AT *at, const CONF_NODE *node);
+const CONF_WORD *cmpsrv_conf_read_prefix(const CONF_AT *at, const CONF_NODE *node,
+                                         const char *text);
+/* NULL: none such; no error. */
+const CONF_WORD *cmpsrv_conf_find_word(const CONF_WORD *words, const char *text);
+/* Decimal digits from *p on; *p is left behind them. 0 if there are none or too many; no error. */
+int cmpsrv_conf_read_digits(const char **p, int64_t *out);
 
 /* ---- one load ---------------------------------------------------------------------------------
  */

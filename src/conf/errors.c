@@ -78,6 +78,9 @@ char *cmpsrv_conf_quote(const char *text, char out[80])
     return cmpsrv_escape(cmpsrv_slice_str(text), out, 80);
 }
 
+static char *make_text(CMPSRV_CONF_POS pos, const char *kind, const char *name, const char *key,
+                       const char *fmt, va_list ap) CMPSRV_PRINTF(5, 0);
+
 /* "FILE:LINE: kind name: key: text". */
 static char *make_text(CMPSRV_CONF_POS pos, const char *kind, const char *name, const char *key,
                        const char *fmt, va_list ap)

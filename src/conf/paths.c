@@ -81,13 +81,18 @@ const CMPSRV_CONF_ALIAS *cmpsrv_conf_alias(const CMPSRV_CONF *c, const char *nam
 /* Whether the path names no alias; *label then is its operation. */
 static int is_bare(CMPSRV_SLICE path, const char **label)
 {
+    const char *operation;
+
     for (size_t i = 0; i < CMPSRV_ARRAY_SIZE(bare); i++) {
         CMPSRV_SLICE rest = behind(path, bare[i].path);
 
         if (rest.p != NULL && rest.n == 0)
             return 1;
-        if (rest.p != NULL && bare[i].may_have_operation && (*label = find_operation(rest)) != NULL)
+        operation = rest.p == NULL || !bare[i].may_have_operation ? NULL : find_operation(rest);
+        if (operation != NULL) {
+            *label = operation;
             return 1;
+        }
     }
     return 0;
 }
@@ -98,14 +103,16 @@ static CMPSRV_SLICE split_name(CMPSRV_SLICE path, const char **label)
     for (size_t i = 0; i < CMPSRV_ARRAY_SIZE(bases); i++) {
         CMPSRV_SLICE rest = behind(path, bases[i].prefix);
         const unsigned char *slash = rest.n == 0 ? NULL : memchr(rest.p, '/', rest.n);
+        const char *operation;
 
         if (rest.n == 0)
             continue;
         if (slash == NULL)
             return rest;
-        *label = find_operation(cmpsrv_slice(slash + 1, rest.n - (size_t)(slash + 1 - rest.p)));
-        if (!bases[i].may_have_operation || *label == NULL)
+        operation = find_operation(cmpsrv_slice(slash + 1, rest.n - (size_t)(slash + 1 - rest.p)));
+        if (!bases[i].may_have_operation || operation == NULL)
             break;
+        *label = operation;
         return cmpsrv_slice(rest.p, (size_t)(slash - rest.p));
     }
     return cmpsrv_slice(NULL, 0);
@@ -125,6 +132,6 @@ const CMPSRV_CONF_ALIAS *cmpsrv_conf_alias_by_path(const CMPSRV_CONF *c, const c
     }
     if (name.p == NULL || (alias = cmpsrv_conf_alias(c, (const char *)name.p, name.n)) == NULL)
         return no_such_alias(p, why);
-    *operation = label == NULL ? "" : label;
+    *operation = label;
     return alias;
 }
