@@ -1,207 +1,369 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What must fit together: references, lists of equal length, secrets that somebody must have.
- * Errors here name the line of the setting that is at fault.
+ * What no key alone can tell: references between sections, keys that need each other, an alias that
+ * could authenticate nobody. Resolves the names in an alias to pointers. Runs after every value was
+ * read and moved; keeps quiet about keys that were refused already.
  */
 #include "config.h"
 
+#include "conf/conf_local.h"
+
+#include <stdio.h>
 #include <string.h>
 
 #include <openssl/crypto.h>
 
-#include "conf/conf_local.h"
+#define complain_at(l, e, key, ...)                                                                \
+    cmpsrv_conf_complain(l, cmpsrv_conf_pos(e, key), (e)->section->name, (e)->name, key,           \
+                         __VA_ARGS__)
 
-static int is_any(const char *name)
+/* ---- references -------------------------------------------------------------------------------
+ */
+
+/* What there is to refer to, for the error. */
+static const char *known_names(CONF_LOAD *l, const char *section)
 {
-    return name != NULL && strcmp(name, "ProfileDefault") == 0;
+    const char *out = NULL;
+    size_t n = 0;
+
+    for (const CONF_ENTRY *e = l->entries; e != NULL && n < 8; e = e->next)
+        if (strcmp(e->section->name, section) == 0) {
+            char quoted[80];
+
+            out = cmpsrv_conf_textf(l, "%s%s%s", out == NULL ? "" : out, out == NULL ? "" : ", ",
+                                    cmpsrv_conf_quote(e->name, quoted));
+            n++;
+        }
+    return out == NULL ? "nothing: there is none" : out;
 }
 
-static const CMPSRV_CONF_CERT_PROFILE *find_cert_profile(const CMPSRV_CONF *c, const char *name)
+/* The object of that name; NULL with an error at `pos`. */
+static void *find_named(CONF_LOAD *l, const CONF_ENTRY *e, const char *key, CMPSRV_CONF_POS pos,
+                        const char *section, const char *name)
 {
-    for (size_t i = 0; name != NULL && i < c->cert_profiles_n; i++)
-        if (strcmp(c->cert_profiles[i].name, name) == 0)
-            return &c->cert_profiles[i];
+    const CONF_ENTRY *target = cmpsrv_conf_entry(l, section, name);
+    char quoted[80];
+
+    if (target != NULL)
+        return target->pub;
+    cmpsrv_conf_complain(
+        l, pos, e->section->name, e->name, key, "\"%s\" does not exist%s; allowed: of %s: %s",
+        cmpsrv_conf_quote(name, quoted), cmpsrv_conf_given(e, key) == NULL ? " (the default)" : "",
+        section, known_names(l, section));
     return NULL;
 }
 
-static const CMPSRV_CONF_EE_PROFILE *find_ee_profile(const CMPSRV_CONF *c, const char *name)
-{
-    for (size_t i = 0; name != NULL && i < c->ee_profiles_n; i++)
-        if (strcmp(c->ee_profiles[i].name, name) == 0)
-            return &c->ee_profiles[i];
-    return NULL;
-}
-
-static int is_available(const CMPSRV_CONF_LIST *list, const char *name)
-{
-    for (size_t i = 0; i < list->n; i++)
-        if (strcmp(list->v[i], name) == 0)
-            return 1;
-    return list->n == 0;
-}
-
-/* Every name of a list is a CA, or (profiles) a certificate profile. */
-static void check_names(CONF_LOAD *l, const char *section, const char *name, CMPSRV_CONF_POS pos,
-                        const char *key, const CMPSRV_CONF_LIST *list, int profiles)
-{
-    for (size_t i = 0; i < list->n; i++)
-        if (profiles ? find_cert_profile(l->conf, list->v[i]) == NULL
-                     : cmpsrv_conf_ca(l->conf, list->v[i]) == NULL)
-            cmpsrv_conf_error(l->errors, pos, section, name, key, "there is no %s %s",
-                              profiles ? "certificate profile" : "CA", list->v[i]);
-}
-
-static void check_ca(CONF_LOAD *l, const CMPSRV_CONF_CA *ca)
-{
-    if ((ca->cmp_signer.certificate == NULL) != (ca->cmp_signer.key == NULL))
-        cmpsrv_conf_error(l->errors, ca->pos, "cas", ca->name, "cmp_signer", "%s is missing",
-                          ca->cmp_signer.key == NULL ? "key" : "certificate");
-}
-
-static void check_ee_profile(CONF_LOAD *l, const CMPSRV_CONF_EE_PROFILE *p)
-{
-    const char *cp = p->default_certificate_profile, *ca = p->default_ca;
-
-    check_names(l, "end_entity_profiles", p->name, p->pos, "available_cas", &p->available_cas, 0);
-    check_names(l, "end_entity_profiles", p->name, p->pos, "available_certificate_profiles",
-                &p->available_certificate_profiles, 1);
-    if (cp != NULL && (find_cert_profile(l->conf, cp) == NULL ||
-                       !is_available(&p->available_certificate_profiles, cp)))
-        cmpsrv_conf_error(l->errors, p->pos, "end_entity_profiles", p->name,
-                          "default_certificate_profile",
-                          "there is no available certificate profile %s", cp);
-    if (ca != NULL && (cmpsrv_conf_ca(l->conf, ca) == NULL || !is_available(&p->available_cas, ca)))
-        cmpsrv_conf_error(l->errors, p->pos, "end_entity_profiles", p->name, "default_ca",
-                          "there is no available CA %s", ca);
-}
-
-/* ---- aliases
- * ---------------------------------------------------------------------------------------------- */
-
-static void alias_error(CONF_LOAD *l, const CONF_ALIAS *a, const char *key, const char *what,
+/* NULL without an error where there is no name, or the key was refused already. */
+static void *check_name(CONF_LOAD *l, const CONF_ENTRY *e, const char *key, const char *section,
                         const char *name)
 {
-    cmpsrv_conf_error(l->errors, a->alias.pos, "aliases", a->alias.name, key, "%s%s%s", what,
-                      name == NULL ? "" : " ", name == NULL ? "" : name);
+    if (name == NULL || cmpsrv_conf_is_bad(e, key))
+        return NULL;
+    return find_named(l, e, key, cmpsrv_conf_pos(e, key), section, name);
 }
 
-static void check_alias_name(CONF_LOAD *l, const CONF_ALIAS *a)
+static void check_names(CONF_LOAD *l, const CONF_ENTRY *e, const char *key, const char *section,
+                        const CMPSRV_CONF_LIST *names)
 {
-    const char *name = a->alias.name;
+    const CONF_NODE *node = cmpsrv_conf_given(e, key);
 
-    if (strlen(name) > CMPSRV_MAX_ALIAS || strcmp(name, ".") == 0 || strcmp(name, "..") == 0 ||
-        strspn(name, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-") !=
-            strlen(name))
-        alias_error(l, a, NULL, "a name of an alias is 1 to 32 characters of A-Za-z0-9._-", NULL);
+    if (node == NULL || cmpsrv_conf_is_bad(e, key))
+        return;
+    for (size_t i = 0; i < names->n; i++)
+        find_named(l, e, key, node->kind == CONF_LIST ? node->items[i]->pos : node->pos, section,
+                   names->v[i]);
 }
 
-/* Names to pointers; ProfileDefault needs a default in the end entity profile. */
-static void resolve(CONF_LOAD *l, CONF_ALIAS *a)
+static int is_available(const CMPSRV_CONF_LIST *names, const char *name)
 {
-    CMPSRV_CONF_ALIAS *al = &a->alias;
-    const CMPSRV_CONF_EE_PROFILE *ee = find_ee_profile(l->conf, a->extra.ee_profile);
-
-    al->ee_profile = ee;
-    if (ee == NULL)
-        alias_error(l, a, "ra.endentityprofile", "there is no end entity profile",
-                    a->extra.ee_profile);
-    al->cert_profile =
-        is_any(a->extra.cert_profile) ? NULL : find_cert_profile(l->conf, a->extra.cert_profile);
-    al->ca = is_any(a->extra.ca) ? NULL : cmpsrv_conf_ca(l->conf, a->extra.ca);
-    if (al->cert_profile == NULL && !is_any(a->extra.cert_profile))
-        alias_error(l, a, "ra.certificateprofile", "there is no certificate profile",
-                    a->extra.cert_profile);
-    if (al->ca == NULL && !is_any(a->extra.ca))
-        alias_error(l, a, "ra.caname", "there is no CA", a->extra.ca);
-    if (ee != NULL && is_any(a->extra.cert_profile) && ee->default_certificate_profile == NULL)
-        alias_error(l, a, "ra.certificateprofile",
-                    "ProfileDefault, but no default_certificate_profile in", ee->name);
-    if (ee != NULL && is_any(a->extra.ca) && ee->default_ca == NULL)
-        alias_error(l, a, "ra.caname", "ProfileDefault, but no default_ca in", ee->name);
-    if (al->default_ca != NULL && cmpsrv_conf_ca(l->conf, al->default_ca) == NULL)
-        alias_error(l, a, "defaultca", "there is no CA", al->default_ca);
+    for (size_t i = 0; i < names->n; i++)
+        if (strcmp(names->v[i], name) == 0)
+            return 1;
+    return names->n == 0;
 }
 
-static void check_availability(CONF_LOAD *l, const CONF_ALIAS *a)
+/* ---- the sections -----------------------------------------------------------------------------
+ */
+
+/* A certificate without its key is of no use, nor is the reverse. */
+static void check_signer(CONF_LOAD *l, const CONF_ENTRY *e, CMPSRV_CONF_SIGNER *signer,
+                         const char *certificate, const char *key, const char *passphrase)
 {
-    const CMPSRV_CONF_ALIAS *al = &a->alias;
-    const CMPSRV_CONF_EE_PROFILE *ee = al->ee_profile;
+    const char *has = NULL, *lacks = NULL;
 
-    if (ee != NULL && al->cert_profile != NULL &&
-        !is_available(&ee->available_certificate_profiles, al->cert_profile->name))
-        alias_error(l, a, "ra.certificateprofile", "not available in end entity profile", ee->name);
-    if (ee != NULL && al->ca != NULL && !is_available(&ee->available_cas, al->ca->name))
-        alias_error(l, a, "ra.caname", "not available in end entity profile", ee->name);
-    if (al->cert_profile != NULL && al->ca != NULL &&
-        !is_available(&al->cert_profile->available_cas, al->ca->name))
-        alias_error(l, a, "ra.caname", "not available in certificate profile",
-                    al->cert_profile->name);
-}
-
-/* Parameters to their modules: as many as modules, or none at all. */
-static void match_parameters(CONF_LOAD *l, CONF_ALIAS *a)
-{
-    CMPSRV_CONF_ALIAS *al = &a->alias;
-
-    if (a->extra.has_parameters && a->extra.parameters_n != al->modules_n)
-        cmpsrv_conf_error(l->errors, a->extra.parameters_pos, "aliases", al->name,
-                          "authenticationparameters",
-                          "%zu parameters for %zu modules; allowed: one each, - for none",
-                          a->extra.parameters_n, al->modules_n);
-    for (size_t i = 0; i < al->modules_n && i < a->extra.parameters_n; i++) {
-        al->modules[i].parameter = a->extra.parameters[i];
-        a->extra.parameters[i] = NULL;
+    signer->pos = cmpsrv_conf_pos(e, certificate);
+    if (cmpsrv_conf_given(e, certificate) == NULL) {
+        lacks = certificate;
+        has = cmpsrv_conf_given(e, key) != NULL ? key : passphrase;
+    } else if (cmpsrv_conf_given(e, key) == NULL) {
+        has = certificate;
+        lacks = key;
     }
+    if (has != NULL && cmpsrv_conf_given(e, has) != NULL)
+        complain_at(l, e, has, "stands without %s", lacks);
 }
 
-/* No secret, no alias. */
-static void check_secrets(CONF_LOAD *l, const CONF_ALIAS *a)
+static void check_ca(CONF_LOAD *l, CONF_ENTRY *e)
 {
-    const CMPSRV_CONF_ALIAS *al = &a->alias;
-    const CMPSRV_CONF_CA *ca = al->ca;
+    CMPSRV_CONF_CA *ca = e->pub;
 
-    if (ca == NULL && al->ee_profile != NULL && al->ee_profile->default_ca != NULL)
-        ca = cmpsrv_conf_ca(l->conf, al->ee_profile->default_ca);
-    for (size_t i = 0; i < al->modules_n; i++)
-        if (al->modules[i].parameter == NULL && ca != NULL && ca->cmp_ra_auth_secret == NULL)
-            cmpsrv_conf_error(
-                l->errors, a->extra.has_parameters ? a->extra.parameters_pos : al->pos, "aliases",
-                al->name, "authenticationparameters",
-                "HMAC without a secret, and CA %s has no cmp_ra_auth_secret", ca->name);
+    ca->issuer.pos = cmpsrv_conf_pos(e, "certificate");
+    check_signer(l, e, &ca->cmp_signer, "cmp_signer.certificate", "cmp_signer.key",
+                 "cmp_signer.passphrase");
 }
 
-static void check_alias(CONF_LOAD *l, CONF_ALIAS *a)
+static void check_cert_profile(CONF_LOAD *l, CONF_ENTRY *e)
 {
-    a->alias.ra_mode = a->extra.mode;
-    check_alias_name(l, a);
-    if (!a->alias.ra_mode)
-        alias_error(l, a, "operationmode", "client is not supported yet; allowed: ra", NULL);
-    resolve(l, a);
-    check_availability(l, a);
-    match_parameters(l, a);
-    check_secrets(l, a);
-    if (a->alias.namegeneration_scheme == CMPSRV_USERNAME_FIXED &&
-        a->alias.namegeneration_parameters.n != 1)
-        alias_error(l, a, "ra.namegenerationparameters", "FIXED needs one name", NULL);
+    const CMPSRV_CONF_CERT_PROFILE *p = e->pub;
+
+    check_names(l, e, "available_cas", "cas", &p->available_cas);
 }
 
-int cmpsrv_conf_check(CONF_LOAD *l)
+static void check_ee_profile(CONF_LOAD *l, CONF_ENTRY *e)
 {
-    CMPSRV_CONF *c = l->conf;
-    CMPSRV_CONF_POS top = {c->files.v[0], 1};
+    const CMPSRV_CONF_EE_PROFILE *p = e->pub;
+    const CMPSRV_CONF_CERT_PROFILE *cp =
+        check_name(l, e, "default_certificate_profile", "certificate_profiles",
+                   p->default_certificate_profile);
+    const CMPSRV_CONF_CA *ca = check_name(l, e, "default_ca", "cas", p->default_ca);
 
-    if (c->server.pos.file == NULL)
-        cmpsrv_conf_error(l->errors, top, "server", NULL, NULL, "the section is missing");
-    if (l->aliases_n == 0)
-        cmpsrv_conf_error(l->errors, top, "aliases", NULL, NULL, "no alias at all");
-    for (size_t i = 0; i < c->cas_n; i++)
-        check_ca(l, &c->cas[i]);
-    for (size_t i = 0; i < c->cert_profiles_n; i++)
-        check_names(l, "certificate_profiles", c->cert_profiles[i].name, c->cert_profiles[i].pos,
-                    "available_cas", &c->cert_profiles[i].available_cas, 0);
-    for (size_t i = 0; i < c->ee_profiles_n; i++)
-        check_ee_profile(l, &c->ee_profiles[i]);
-    for (size_t i = 0; i < l->aliases_n; i++)
-        check_alias(l, &l->aliases[i]);
-    return l->errors->n == 0;
+    check_names(l, e, "available_cas", "cas", &p->available_cas);
+    check_names(l, e, "available_certificate_profiles", "certificate_profiles",
+                &p->available_certificate_profiles);
+    if (ca != NULL && !is_available(&p->available_cas, ca->name))
+        complain_at(l, e, "default_ca", "is not one of available_cas");
+    if (cp != NULL && !is_available(&p->available_certificate_profiles, cp->name))
+        complain_at(l, e, "default_certificate_profile",
+                    "is not one of available_certificate_profiles");
+}
+
+/* ---- aliases: who serves ----------------------------------------------------------------------
+ */
+
+/* The alias's CA or certificate profile after ProfileDefault was looked up, for the checks. */
+typedef struct effective_st {
+    const CMPSRV_CONF_CA *ca;
+    const CMPSRV_CONF_CERT_PROFILE *cert_profile;
+} EFFECTIVE;
+
+/* What `name` under `key` means: itself, or what the end entity profile has for ProfileDefault. */
+static const void *resolve(CONF_LOAD *l, const CONF_ENTRY *e, const char *key, const char *section,
+                           const char *name, const char *dflt, const char *dflt_key)
+{
+    const CONF_ENTRY *target;
+    char quoted[80];
+
+    if (name == NULL || strcmp(name, CONF_DEFAULT_REF) != 0)
+        return check_name(l, e, key, section, name);
+    if (dflt == NULL) {
+        complain_at(l, e, key, "ProfileDefault, but end entity profile %s has no %s",
+                    cmpsrv_conf_quote(((const CONF_ALIAS_ENTRY *)e->obj)->ee_profile, quoted),
+                    dflt_key);
+        return NULL;
+    }
+    /* A name that leads nowhere was reported with the profile. */
+    target = cmpsrv_conf_entry(l, section, dflt);
+    return target == NULL ? NULL : target->pub;
+}
+
+/* An error at the key when what it names is not among those that the profile allows. */
+static void check_available(CONF_LOAD *l, const CONF_ENTRY *e, const char *key, const char *name,
+                            const CMPSRV_CONF_LIST *list, const char *profile, const char *list_key)
+{
+    char quoted[80], quoted_profile[80];
+
+    if (!is_available(list, name))
+        complain_at(l, e, key, "\"%s\" is not one of %s of profile %s",
+                    cmpsrv_conf_quote(name, quoted), list_key,
+                    cmpsrv_conf_quote(profile, quoted_profile));
+}
+
+static EFFECTIVE check_profiles(CONF_LOAD *l, CONF_ENTRY *e, CMPSRV_CONF_ALIAS *a)
+{
+    static const char ca_key[] = "ra.caname", cp_key[] = "ra.certificateprofile";
+    const CONF_ALIAS_ENTRY *x = e->obj;
+    const CMPSRV_CONF_EE_PROFILE *ee =
+        check_name(l, e, "ra.endentityprofile", "end_entity_profiles", x->ee_profile);
+    EFFECTIVE eff = {NULL, NULL};
+
+    a->ee_profile = ee;
+    if (ee != NULL || (x->ca != NULL && strcmp(x->ca, CONF_DEFAULT_REF) != 0))
+        eff.ca =
+            resolve(l, e, ca_key, "cas", x->ca, ee == NULL ? NULL : ee->default_ca, "default_ca");
+    if (ee != NULL || (x->cert_profile != NULL && strcmp(x->cert_profile, CONF_DEFAULT_REF) != 0))
+        eff.cert_profile = resolve(l, e, cp_key, "certificate_profiles", x->cert_profile,
+                                   ee == NULL ? NULL : ee->default_certificate_profile,
+                                   "default_certificate_profile");
+    a->ca = x->ca != NULL && strcmp(x->ca, CONF_DEFAULT_REF) == 0 ? NULL : eff.ca;
+    a->cert_profile = x->cert_profile != NULL && strcmp(x->cert_profile, CONF_DEFAULT_REF) == 0
+                          ? NULL
+                          : eff.cert_profile;
+    if (ee != NULL && a->ca != NULL)
+        check_available(l, e, ca_key, a->ca->name, &ee->available_cas, ee->name, "available_cas");
+    if (ee != NULL && a->cert_profile != NULL)
+        check_available(l, e, cp_key, a->cert_profile->name, &ee->available_certificate_profiles,
+                        ee->name, "available_certificate_profiles");
+    if (eff.ca != NULL && eff.cert_profile != NULL)
+        check_available(l, e, ca_key, eff.ca->name, &eff.cert_profile->available_cas,
+                        eff.cert_profile->name, "available_cas");
+    return eff;
+}
+
+/* ---- aliases: who may ask ---------------------------------------------------------------------
+ */
+
+/* Pairs modules and parameters up; the secrets move. */
+static int make_modules(CONF_LOAD *l, CONF_ENTRY *e, CMPSRV_CONF_ALIAS *a)
+{
+    CONF_ALIAS_ENTRY *x = e->obj;
+    size_t n = x->modules.n;
+
+    if (cmpsrv_conf_is_bad(e, "authenticationmodule") ||
+        cmpsrv_conf_is_bad(e, "authenticationparameters"))
+        return 0;
+    if (x->parameters.n > 0 && x->parameters.n != n)
+        return complain_at(l, e, "authenticationparameters",
+                           "%zu parameters for %zu modules; allowed: one for each", x->parameters.n,
+                           n);
+    if ((a->modules = OPENSSL_zalloc(n * sizeof(*a->modules))) == NULL) {
+        l->no_memory = 1;
+        return 0;
+    }
+    a->modules_n = n;
+    for (size_t i = 0; i < n; i++) {
+        a->modules[i].name = x->modules.v[i];
+        x->modules.v[i] = NULL;
+        if (x->parameters.n == 0)
+            continue;
+        a->modules[i].parameter = x->parameters.v[i];
+        x->parameters.v[i] = NULL;
+    }
+    return 1;
+}
+
+/* No secret, no alias: it could authenticate nobody. */
+static void check_modules(CONF_LOAD *l, CONF_ENTRY *e, CMPSRV_CONF_ALIAS *a,
+                          const CMPSRV_CONF_CA *ca)
+{
+    const CONF_ENTRY *ca_entry = ca == NULL ? NULL : cmpsrv_conf_entry(l, "cas", ca->name);
+    const char *key = cmpsrv_conf_given(e, "authenticationparameters") == NULL
+                          ? "authenticationmodule"
+                          : "authenticationparameters";
+    char quoted[80];
+
+    if (!make_modules(l, e, a) || ca_entry == NULL ||
+        cmpsrv_conf_given(ca_entry, "cmp_ra_auth_secret") != NULL)
+        return;
+    for (size_t i = 0; i < a->modules_n; i++)
+        if (strcmp(a->modules[i].name, "HMAC") == 0 && a->modules[i].parameter == NULL)
+            complain_at(l, e, key,
+                        "HMAC has no secret: there is none here, and CA %s has no "
+                        "cmp_ra_auth_secret",
+                        cmpsrv_conf_quote(ca->name, quoted));
+}
+
+/* ---- aliases: usernames -----------------------------------------------------------------------
+ */
+
+static int is_dn_attribute(const char *name)
+{
+    static const char *const known[] = {
+        "CN", "UID",          "OU",        "O",       "C",         "L",     "ST", "DC",
+        "SN", "serialNumber", "GIVENNAME", "SURNAME", "TITLE",     "T",     "E",  "emailAddress",
+        "DN", "STREET",       "INITIALS",  "NAME",    "PSEUDONYM", "EMAIL",
+    };
+
+    for (size_t i = 0; i < CMPSRV_ARRAY_SIZE(known); i++)
+        if (OPENSSL_strcasecmp(name, known[i]) == 0)
+            return 1;
+    return cmpsrv_conf_is_oid(name);
+}
+
+static void check_dn_scheme(CONF_LOAD *l, const CONF_ENTRY *e, const CMPSRV_CONF_ALIAS *a)
+{
+    char quoted[80];
+
+    for (size_t i = 0; i < a->namegeneration_parameters.n; i++)
+        if (!is_dn_attribute(a->namegeneration_parameters.v[i]))
+            complain_at(l, e, "ra.namegenerationparameters",
+                        "\"%s\" is no DN attribute; allowed: CN, UID, serialNumber, ... or a "
+                        "dotted OID",
+                        cmpsrv_conf_quote(a->namegeneration_parameters.v[i], quoted));
+}
+
+static void check_fixed_scheme(CONF_LOAD *l, const CONF_ENTRY *e, const CMPSRV_CONF_ALIAS *a)
+{
+    static const char key[] = "ra.namegenerationparameters";
+    size_t n;
+
+    if (cmpsrv_conf_given(e, key) == NULL) {
+        complain_at(l, e, "ra.namegenerationscheme", "FIXED needs %s", key);
+        return;
+    }
+    if (a->namegeneration_parameters.n != 1) {
+        complain_at(l, e, key, "%zu names; allowed: one with FIXED",
+                    a->namegeneration_parameters.n);
+        return;
+    }
+    n = strlen(a->namegeneration_parameters.v[0]) + strlen(a->namegeneration_prefix) +
+        strlen(a->namegeneration_postfix);
+    if (n > CONF_MAX_USERNAME)
+        complain_at(l, e, key, "with prefix and postfix %zu octets; allowed: %d", n,
+                    CONF_MAX_USERNAME);
+}
+
+static void check_names_made(CONF_LOAD *l, const CONF_ENTRY *e, const CMPSRV_CONF_ALIAS *a)
+{
+    static const char *const keys[] = {"ra.namegenerationscheme", "ra.namegenerationparameters",
+                                       "ra.namegenerationprefix", "ra.namegenerationpostfix"};
+
+    for (size_t i = 0; i < CMPSRV_ARRAY_SIZE(keys); i++)
+        if (cmpsrv_conf_is_bad(e, keys[i]))
+            return;
+    if (a->namegeneration_scheme == CMPSRV_USERNAME_DN)
+        check_dn_scheme(l, e, a);
+    else if (a->namegeneration_scheme == CMPSRV_USERNAME_FIXED)
+        check_fixed_scheme(l, e, a);
+}
+
+static void check_alias(CONF_LOAD *l, CONF_ENTRY *e)
+{
+    CMPSRV_CONF_ALIAS *a = e->pub;
+    EFFECTIVE eff = check_profiles(l, e, a);
+
+    check_name(l, e, "defaultca", "cas", a->default_ca);
+    check_modules(l, e, a, eff.ca);
+    check_names_made(l, e, a);
+}
+
+/* ---- all of it --------------------------------------------------------------------------------
+ */
+
+static int has_section(const CONF_LOAD *l, const char *name)
+{
+    for (const CONF_DOC *d = l->docs; d != NULL; d = d->next)
+        for (size_t i = 0; i + 1 < d->root->n; i += 2)
+            if (d->root->items[i]->kind == CONF_SCALAR &&
+                strcmp(d->root->items[i]->text, name) == 0 && d->root->items[i + 1]->n > 0)
+                return 1;
+    return 0;
+}
+
+void cmpsrv_conf_check(CONF_LOAD *l)
+{
+    static const struct {
+        const char *section;
+        void (*check)(CONF_LOAD *l, CONF_ENTRY *e);
+    } checks[] = {{"cas", check_ca},
+                  {"certificate_profiles", check_cert_profile},
+                  {"end_entity_profiles", check_ee_profile},
+                  {"aliases", check_alias}};
+
+    for (CONF_ENTRY *e = l->entries; e != NULL; e = e->next)
+        for (size_t i = 0; i < CMPSRV_ARRAY_SIZE(checks); i++)
+            if (strcmp(e->section->name, checks[i].section) == 0)
+                checks[i].check(l, e);
+    if (!has_section(l, "aliases"))
+        cmpsrv_conf_complain(l, (CMPSRV_CONF_POS){l->docs->file, 1}, "aliases", NULL, NULL,
+                             "there is none: nobody could ask for anything");
 }

@@ -1,186 +1,476 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * THE table of settings: name, type, default, meaning, and the field it fills. The loader, the
- * checks, the tests and the manual walk it; a new setting is a row. Rows without a function are
- * known but not supported yet: they are refused at load, but for the value that means "off".
+ * THE table: every section, key, type and default of the configuration file (interfaces.md 3), with
+ * what this version does not serve yet. The loader, the checks, the man page and the tests walk it;
+ * a new key is a new row. The rows of a section stand together, and `conformance`, which chooses
+ * between the two defaults of other keys, is the first of its section.
  */
 #include "config.h"
 
-#include <stddef.h>
-#include <string.h>
-
 #include "conf/conf_local.h"
 
-#define DIGEST_WORDS "sha1=1|sha224=2|sha256=4|sha384=8|sha512=16"
-#define MAC_WORDS    "hmac-sha1=1|hmac-sha224=2|hmac-sha256=4|hmac-sha384=8|hmac-sha512=16"
-#define KU_WORDS                                                                                   \
-    "digitalSignature=1|nonRepudiation=2|contentCommitment=2|keyEncipherment=4|dataEncipherment="  \
-    "8|"                                                                                           \
-    "keyAgreement=16|encipherOnly=128|decipherOnly=256"
-#define SECOND INT64_C(1000)
-#define DAY    (86400 * SECOND)
-#define YEARS  (36500 * DAY)
+#include <assert.h>
+#include <stdio.h>
+#include <string.h>
 
-#define SRV(f) offsetof(CMPSRV_CONF_SERVER, f)
-#define CA(f)  offsetof(CMPSRV_CONF_CA, f)
-#define CP(f)  offsetof(CMPSRV_CONF_CERT_PROFILE, f)
-#define EEP(f) offsetof(CMPSRV_CONF_EE_PROFILE, f)
-#define AL(f)  offsetof(CONF_ALIAS, alias.f)
-#define ALX(f) offsetof(CONF_ALIAS, extra.f)
+#include <openssl/crypto.h>
+
+/* cmpsrv_conf_set_word writes an int, and the loader fills pos and name without knowing the type.
+ */
+static_assert(sizeof(CMPSRV_RESPONSE_PROTECTION) == sizeof(int), "enum");
+static_assert(sizeof(CMPSRV_UNCONFIRMED) == sizeof(int), "enum");
+static_assert(sizeof(CMPSRV_USERNAME_SCHEME) == sizeof(int), "enum");
+#define SAME_HEAD(t)                                                                               \
+    static_assert(offsetof(t, pos) == 0 && offsetof(t, name) == sizeof(CMPSRV_CONF_POS), "head")
+SAME_HEAD(CMPSRV_CONF_CA);
+SAME_HEAD(CMPSRV_CONF_CERT_PROFILE);
+SAME_HEAD(CMPSRV_CONF_EE_PROFILE);
+SAME_HEAD(CMPSRV_CONF_ALIAS);
 
 /* clang-format off */
-#define ROW(sec, k, fn, off, t, ...) {.section = sec, .key = k, .set = fn, .offset = off, .type = t, __VA_ARGS__}
-#define LATER(sec, k, offval, t, h) {.section = sec, .key = k, .off = offval, .type = t, .help = h}
 
-const CONF_ROW cmpsrv_conf_rows[] = {
-    ROW("server", "listen", cmpsrv_set_listen, SRV(listen), "list of http://HOST:PORT", .dflt = "http://127.0.0.1:8080", .help = "where to listen"),
-    LATER("server", "admin_listen", NULL, "http://HOST:PORT", "listener of /healthz, /readyz and /metrics"),
-    ROW("server", "store", cmpsrv_set_store, SRV(store), "sqlite:PATH", .required = 1, .help = "the store"),
-    ROW("server", "store_key", cmpsrv_set_secret, SRV(store_key), "secret", .help = "keys the audit chain"),
-    ROW("server", "workers", cmpsrv_set_integer, SRV(workers), "integer", .dflt = "0", .min = 0, .max = 4096, .help = "worker threads; 0: by cores"),
-    ROW("server", "max_body", cmpsrv_set_integer, SRV(max_body), "integer", .dflt = "131072", .min = 1024, .max = 16777216, .help = "largest message in octets"),
-    ROW("server", "max_connections", cmpsrv_set_integer, SRV(max_connections), "integer", .dflt = "4096", .min = 1, .max = 1000000, .help = "connections at once"),
-    ROW("server", "message_timeout", cmpsrv_set_duration, SRV(message_timeout), "duration", .dflt = "10s", .min = 100, .max = DAY, .help = "for all of a message to arrive"),
-    ROW("server", "idle_timeout", cmpsrv_set_duration, SRV(idle_timeout), "duration", .dflt = "60s", .min = 100, .max = DAY, .help = "for a connection without a message"),
-    LATER("server", "log.format", "text", "text", "form of log lines"),
-    ROW("server", "log.level", cmpsrv_set_word, SRV(log_level), "error, warning, info or debug", .dflt = "info", .words = "error=0|warning=1|info=2|debug=3", .help = "what is logged"),
-    LATER("server", "log.syslog", "no", "yes or no", "log to syslog"),
-    LATER("server", "tls.certificate", NULL, "file", "certificate of https listeners"),
-    LATER("server", "tls.key", NULL, "URI", "key of https listeners"),
-    LATER("server", "tls.client_ca", NULL, "file", "CAs of TLS client certificates"),
+/* ---- words ------------------------------------------------------------------------------------ */
 
-    ROW("cas", "certificate", cmpsrv_set_existing_file, CA(issuer.certificate), "file", .required = 1, .help = "PEM, its chain after it"),
-    ROW("cas", "key", cmpsrv_set_key_uri, CA(issuer.key), "URI", .required = 1, .help = "private key, an OSSL_STORE URI"),
-    ROW("cas", "passphrase", cmpsrv_set_secret, CA(issuer.passphrase), "secret", .help = "of the key"),
-    ROW("cas", "cmp_signer.certificate", cmpsrv_set_existing_file, CA(cmp_signer.certificate), "file", .help = "delegated signer of CMP messages; default: the CA itself"),
-    ROW("cas", "cmp_signer.key", cmpsrv_set_key_uri, CA(cmp_signer.key), "URI", .help = "its key"),
-    ROW("cas", "cmp_signer.passphrase", cmpsrv_set_secret, CA(cmp_signer.passphrase), "secret", .help = "of its key"),
-    LATER("cas", "keygen_signer.certificate", NULL, "file", "signer of server-generated keys"),
-    LATER("cas", "keygen_signer.key", NULL, "URI", "its key"),
-    ROW("cas", "cmp_ra_auth_secret", cmpsrv_set_secret, CA(cmp_ra_auth_secret), "secret", .help = "for aliases whose HMAC has the parameter -"),
-    ROW("cas", "crl.file", cmpsrv_set_file, CA(crl_file), "file", .help = "where the CRL goes (DER)"),
-    ROW("cas", "crl.validity", cmpsrv_set_duration, CA(crl_validity), "duration", .dflt = "7d", .min = 60 * SECOND, .max = YEARS, .help = "of a CRL; renewed at half"),
-    ROW("cas", "urls.crl", cmpsrv_set_string, CA(url_crl), "URL", .help = "cRLDistributionPoints of certificates"),
-    ROW("cas", "urls.ocsp", cmpsrv_set_string, CA(url_ocsp), "URL", .help = "OCSP in authorityInfoAccess"),
-    ROW("cas", "urls.issuer", cmpsrv_set_string, CA(url_issuer), "URL", .help = "caIssuers in authorityInfoAccess"),
-    LATER("cas", "finish_user", "yes", "yes", "an end entity is done after its certificate"),
-    ROW("cas", "signature_digest", cmpsrv_set_words, CA(signature_digest), "sha256, sha384 or sha512", .words = "sha256=4|sha384=8|sha512=16", .help = "of certificates and CRLs; default: as the key asks for"),
+#define WORDS(name, ...) static const CONF_WORD name[] = {__VA_ARGS__, {NULL, 0, 0}}
 
-    ROW("certificate_profiles", "key_algorithms", cmpsrv_set_key_algorithms, CP(key_algorithms), "list of rsa:BITS, ec:P-256, ec:P-384, ec:P-521, ed25519, ed448", .dflt = "ec:P-256, ec:P-384, rsa:2048, rsa:3072, rsa:4096, ed25519", .help = "keys that get a certificate"),
-    ROW("certificate_profiles", "validity", cmpsrv_set_duration, CP(validity), "duration", .dflt = "730d", .min = 60 * SECOND, .max = YEARS, .help = "of certificates, never beyond the CA's"),
-    LATER("certificate_profiles", "allow_validity_override", "no", "no", "requested validity counts"),
-    ROW("certificate_profiles", "key_usage", cmpsrv_set_words, CP(key_usage), "list of key usages of RFC 5280 4.2.1.3, not keyCertSign and cRLSign", .dflt = "digitalSignature, keyEncipherment", .words = KU_WORDS, .help = "what does not fit the key is left out"),
-    LATER("certificate_profiles", "allow_key_usage_override", "no", "no", "requested key usage counts"),
-    ROW("certificate_profiles", "extended_key_usage", cmpsrv_set_eku, CP(extended_key_usage), "list of names or OIDs", .help = "extended key usage"),
-    LATER("certificate_profiles", "allow_extension_override", "no", "no", "requested extensions count"),
-    LATER("certificate_profiles", "overridable_extensions", NULL, "list of OIDs", "extensions a request may set"),
-    LATER("certificate_profiles", "non_overridable_extensions", NULL, "list of OIDs", "extensions a request may not set"),
-    LATER("certificate_profiles", "allow_dn_override", "no", "no", "the request's subject counts in client mode"),
-    LATER("certificate_profiles", "allow_serial_override", "no", "no", "a requested serial number counts"),
-    ROW("certificate_profiles", "available_cas", cmpsrv_set_names, CP(available_cas), "any, or a list of CAs", .dflt = "any", .help = "CAs it may be used with"),
+WORDS(w_conformance, {"rfc9483", 0, 0}, {"ejbca", 1, 0});
+WORDS(w_log_level, {"error", CMPSRV_LOG_ERROR, 0}, {"warning", CMPSRV_LOG_WARNING, 0},
+      {"info", CMPSRV_LOG_INFO, 0}, {"debug", CMPSRV_LOG_DEBUG, 0});
+WORDS(w_listen, {"http://", 0, 0}, {"https://", 0, 1}, {"unix:", 0, 1});
+WORDS(w_store, {"sqlite:", 0, 0}, {"postgresql://", 0, 1}, {"postgres://", 0, 1});
+WORDS(w_url, {"http://", 0, 0}, {"https://", 0, 0}, {"ldap://", 0, 0}, {"ldaps://", 0, 0});
+/* The values of CMPSRV_MD in wire.h. */
+WORDS(w_signature_digest, {"sha256", 4, 0}, {"sha384", 8, 0}, {"sha512", 16, 0});
+WORDS(w_digests, {"sha1", 1, 0}, {"sha224", 2, 0}, {"sha256", 4, 0}, {"sha384", 8, 0},
+      {"sha512", 16, 0});
+WORDS(w_macs, {"hmac-sha1", 1, 0}, {"hmac-sha224", 2, 0}, {"hmac-sha256", 4, 0},
+      {"hmac-sha384", 8, 0}, {"hmac-sha512", 16, 0});
+WORDS(w_key_usage, {"digitalSignature", 1, 0}, {"nonRepudiation", 2, 0},
+      {"contentCommitment", 2, 0}, {"keyEncipherment", 4, 0}, {"dataEncipherment", 8, 0},
+      {"keyAgreement", 16, 0}, {"keyCertSign", 32, 0}, {"cRLSign", 64, 0},
+      {"encipherOnly", 128, 0}, {"decipherOnly", 256, 0});
+WORDS(w_key_algorithms, {"ec:P-256", 0, 0}, {"ec:P-384", 0, 0}, {"ec:P-521", 0, 0},
+      {"ed25519", 0, 0}, {"ed448", 0, 0});
+WORDS(w_operationmode, {"ra", 1, 0}, {"client", 0, 1});
+WORDS(w_modules, {"HMAC", 0, 0}, {"EndEntityCertificate", 0, 1}, {"RegTokenPwd", 0, 1},
+      {"DnPartPwd", 0, 1});
+WORDS(w_responseprotection, {"signature", CMPSRV_RESPONSE_SIGNATURE, 0},
+      {"pbe", CMPSRV_RESPONSE_PBE, 0}, {"mirror", CMPSRV_RESPONSE_MIRROR, 0});
+WORDS(w_namegeneration, {"DN", CMPSRV_USERNAME_DN, 0}, {"RANDOM", CMPSRV_USERNAME_RANDOM, 0},
+      {"USERNAME", CMPSRV_USERNAME_USERNAME, 0}, {"FIXED", CMPSRV_USERNAME_FIXED, 0});
+WORDS(w_key_id, {"KeyId", 0, 1});
+WORDS(w_mac_parameters, {"request", 0, 0}, {"fresh", 1, 0});
+WORDS(w_unconfirmed, {"keep", CMPSRV_UNCONFIRMED_KEEP, 0},
+      {"revoke", CMPSRV_UNCONFIRMED_REVOKE, 0});
+WORDS(w_capubs_in, {"ip", 1, 0}, {"cp", 2, 0}, {"kup", 4, 0});
+WORDS(w_certreqid, {"echoed", 1, 0}, {"badRequest", 0, 0});
 
-    LATER("end_entity_profiles", "subject_dn", "any", "any", "attributes of the subject"),
-    LATER("end_entity_profiles", "subject_alt_name", "any", "any", "types of subject alternative names"),
-    ROW("end_entity_profiles", "available_certificate_profiles", cmpsrv_set_names, EEP(available_certificate_profiles), "any, or a list of certificate profiles", .dflt = "any", .help = "certificate profiles it may be used with"),
-    ROW("end_entity_profiles", "default_certificate_profile", cmpsrv_set_string, EEP(default_certificate_profile), "certificate profile", .help = "for ProfileDefault"),
-    ROW("end_entity_profiles", "available_cas", cmpsrv_set_names, EEP(available_cas), "any, or a list of CAs", .dflt = "any", .help = "CAs it may be used with"),
-    ROW("end_entity_profiles", "default_ca", cmpsrv_set_string, EEP(default_ca), "CA", .help = "for ProfileDefault"),
-    LATER("end_entity_profiles", "allowed_requests", "1", "1", "certificates an enrolment code is good for"),
-    LATER("end_entity_profiles", "renew_days_before_expiry", "0", "0", "renewal window"),
-    LATER("end_entity_profiles", "allow_merge_dn", "no", "no", "merge registered and requested subject"),
+/* ---- types ------------------------------------------------------------------------------------ */
 
-    ROW("aliases", "operationmode", cmpsrv_set_word, ALX(mode), "ra", .dflt = "client", .words = "ra=1|client=0", .help = "RA mode: the sender asks for others"),
-    ROW("aliases", "authenticationmodule", cmpsrv_set_modules, AL(modules), "list of HMAC", .required = 1, .help = "tried in this order"),
-    ROW("aliases", "authenticationparameters", cmpsrv_set_parameters, ALX(parameters), "list of secrets, one a module; - for none", .help = "HMAC: the alias's secret; -: the CA's"),
-    ROW("aliases", "responseprotection", cmpsrv_set_word, AL(response_protection), "mirror, signature or pbe", .dflt = "mirror", .ejbca = "signature", .words = "mirror=0|signature=1|pbe=2", .help = "of answers to a MAC"),
-    ROW("aliases", "defaultca", cmpsrv_set_string, AL(default_ca), "CA", .help = "signs errors when nothing else says whose"),
-    LATER("aliases", "extractusernamecomponent", "DN", "DN", "client mode: attribute that names the end entity"),
-    LATER("aliases", "allowraverifypopo", "no", "no", "take raVerified for proof of possession"),
-    LATER("aliases", "allowautomatickeyupdate", "no", "no", "kur resets the end entity"),
-    LATER("aliases", "allowupdatewithsamekey", "yes", "yes", "kur with the same key"),
-    LATER("aliases", "allowservergenkeys", "no", "no", "server-generated keys"),
-    LATER("aliases", "extendedvalidation", "no", "no", "validation in front of the CA"),
-    LATER("aliases", "vendorcertificatemode", "no", "no", "3GPP vendor certificates"),
-    LATER("aliases", "vendorca", NULL, "list of CAs", "vendor CAs"),
-    LATER("aliases", "response.capubsca", NULL, "list of CAs", "further CAs in caPubs"),
-    LATER("aliases", "response.capubsissuingca", "yes", "yes", "the issuing CA in caPubs"),
-    LATER("aliases", "response.extracertsca", NULL, "list of CAs", "further CAs in extraCerts"),
-    LATER("aliases", "racertificatepath", NULL, "directory", "RAs of nested messages"),
-    ROW("aliases", "ra.namegenerationscheme", cmpsrv_set_word, AL(namegeneration_scheme), "DN, RANDOM, USERNAME or FIXED", .dflt = "DN", .words = "DN=0|RANDOM=1|USERNAME=2|FIXED=3", .help = "how the end entity is named"),
-    ROW("aliases", "ra.namegenerationparameters", cmpsrv_set_list, AL(namegeneration_parameters), "list of DN attributes, or the fixed name", .dflt = "CN", .help = "DN: the first that is there; FIXED: the name"),
-    ROW("aliases", "ra.namegenerationprefix", cmpsrv_set_string, AL(namegeneration_prefix), "text", .dflt = "", .help = "${RANDOM} is replaced"),
-    ROW("aliases", "ra.namegenerationpostfix", cmpsrv_set_string, AL(namegeneration_postfix), "text", .dflt = "", .help = "${RANDOM} is replaced"),
-    LATER("aliases", "ra.passwordgenparams", "random", "random", "password of new end entities"),
-    LATER("aliases", "ra.allowcustomcertserno", "no", "no", "a requested serial number counts"),
-    ROW("aliases", "ra.endentityprofile", cmpsrv_set_reference, ALX(ee_profile), "end entity profile", .dflt = "EMPTY", .help = "profile of end entities"),
-    ROW("aliases", "ra.certificateprofile", cmpsrv_set_reference, ALX(cert_profile), "certificate profile or ProfileDefault", .dflt = "ENDUSER", .help = "profile of certificates"),
-    ROW("aliases", "ra.caname", cmpsrv_set_reference, ALX(ca), "CA or ProfileDefault", .dflt = "ManagementCA", .help = "the CA that issues"),
-    LATER("aliases", "ra.endentitycertificate.omitverifications", "no", "no", "EJBCA's setting of that name"),
-    ROW("aliases", "conformance", cmpsrv_set_word, AL(ejbca_conformance), "rfc9483 or ejbca", .dflt = "rfc9483", .words = "rfc9483=0|ejbca=1", .help = "defaults of the switches"),
-    ROW("aliases", "implicit_confirm", cmpsrv_set_bool, AL(implicit_confirm), "yes or no", .dflt = "yes", .help = "grant implicitConfirm when it is asked for"),
-    ROW("aliases", "confirm_wait_time", cmpsrv_set_duration, AL(confirm_wait_time), "duration", .dflt = "300s", .min = SECOND, .max = 30 * DAY, .help = "for certConf to arrive"),
-    ROW("aliases", "transaction_retention", cmpsrv_set_duration, AL(transaction_retention), "duration", .dflt = "600s", .min = SECOND, .max = 30 * DAY, .help = "how long a finished transaction keeps its answer"),
-    LATER("aliases", "approval", "no", "no", "an operator approves requests"),
-    ROW("aliases", "signature_digests", cmpsrv_set_words, AL(signature_digests), "list of sha1, sha224, sha256, sha384, sha512", .dflt = "sha256, sha384, sha512", .words = DIGEST_WORDS, .help = "digests in signatures of requests"),
-    ROW("aliases", "macs", cmpsrv_set_words, AL(macs), "list of hmac-sha1, hmac-sha224, hmac-sha256, hmac-sha384, hmac-sha512", .dflt = "hmac-sha1, hmac-sha256, hmac-sha384, hmac-sha512", .words = MAC_WORDS, .help = "MACs of requests"),
-    ROW("aliases", "pbm_owf", cmpsrv_set_words, AL(pbm_owf), "list of sha1, sha224, sha256, sha384, sha512", .dflt = "sha1, sha256, sha384, sha512", .words = DIGEST_WORDS, .help = "one-way functions of PasswordBasedMac"),
-    ROW("aliases", "pbm_iterations", cmpsrv_set_range, AL(pbm_iterations), "MIN..MAX within 100..100000", .dflt = "100..100000", .min = 100, .max = 100000, .help = "iterationCount of PasswordBasedMac"),
-    LATER("aliases", "pbmac1_iterations", "1000..100000", "1000..100000", "iterations of PBMAC1"),
-    ROW("aliases", "min_rsa_bits", cmpsrv_set_integer, AL(min_rsa_bits), "integer", .dflt = "2048", .min = 1024, .max = 16384, .help = "smallest RSA key that gets a certificate"),
-    ROW("aliases", "mac_parameters", cmpsrv_set_word, AL(mac_parameters_fresh), "request or fresh", .dflt = "request", .words = "request=0|fresh=1", .help = "of MAC answers: repeated, or with a salt of their own"),
-    ROW("aliases", "sign_errors_to_mac", cmpsrv_set_bool, AL(sign_errors_to_mac), "yes or no", .dflt = "yes", .help = "sign an error to a MAC that was not proven"),
-    LATER("aliases", "login_attempts", "-1", "-1", "wrong secrets before an end entity is locked"),
-    LATER("aliases", "unique_public_key", "no", "no", "a key gets one certificate"),
-    LATER("aliases", "unique_subject_dn", "no", "no", "a subject gets one end entity"),
-    LATER("aliases", "single_active_certificate", "no", "no", "a new certificate revokes the old"),
-    LATER("aliases", "keygen_package", "rfc", "rfc", "form of server-generated keys"),
-    LATER("aliases", "encrypted_value", "ejbca", "ejbca", "form of server-generated keys"),
-    LATER("aliases", "pwri", "rfc9483", "rfc9483", "form of server-generated keys"),
-    LATER("aliases", "root_in_ip_extracerts", "no", "no", "the root in extraCerts of ip (3GPP)"),
-    ROW("aliases", "unconfirmed", cmpsrv_set_word, AL(unconfirmed), "revoke or keep", .dflt = "revoke", .ejbca = "keep", .words = "revoke=0|keep=1", .help = "a certificate without certConf in time"),
-    ROW("aliases", "allow_mac_rr", cmpsrv_set_bool, AL(allow_mac_rr), "yes or no", .dflt = "no", .ejbca = "yes", .help = "rr under a MAC"),
-    LATER("aliases", "allow_mac_kur", "no", "no", "kur under a MAC"),
-    LATER("aliases", "require_protection", "yes", "yes", "refuse unprotected requests"),
-    ROW("aliases", "capubs_in", cmpsrv_set_capubs, AL(capubs_in), "[ip] or [ip, cp, kup]", .dflt = "ip", .ejbca = "ip, cp, kup", .help = "caPubs: ip, the root; all three, the issuing CA"),
-    ROW("aliases", "p10cr_certreqid", cmpsrv_set_number_word, AL(p10cr_certreqid), "-1 or 0", .dflt = "-1", .ejbca = "0", .words = "-1=-1|0=0", .help = "certReqId in cp to p10cr"),
-    ROW("aliases", "transaction_id_min", cmpsrv_set_integer, AL(transaction_id_min), "integer", .dflt = "16", .ejbca = "1", .min = 1, .max = 64, .help = "octets of a transactionID"),
-    ROW("aliases", "message_time_tolerance", cmpsrv_set_duration, AL(message_time_tolerance), "duration or off", .dflt = "300s", .ejbca = "off", .min = SECOND, .max = 3650 * DAY, .words = "off", .help = "how far messageTime may be off"),
-    LATER("aliases", "popo_input", "badPOP|if identical", "badPOP or if identical", "poposkInput beside subject and key"),
-    ROW("aliases", "certreqid", cmpsrv_set_word, AL(certreqid_any), "badRequest or echoed", .dflt = "badRequest", .ejbca = "echoed", .words = "badRequest=0|echoed=1", .help = "certReqId other than 0"),
+#define MS(seconds) (INT64_C(1000) * (seconds))
+#define DAY         INT64_C(86400)
+#define TYPE(name)  static const CONF_TYPE name
+#define WORD_TYPE(name, words_, allowed_) \
+    TYPE(name) = {.allowed = allowed_, .set = cmpsrv_conf_set_word, .words = words_}
+#define BITS_TYPE(name, words_, allowed_, flags_)                                                 \
+    TYPE(name) = {.allowed = "list of " allowed_, .set = cmpsrv_conf_set_bits, .words = words_,    \
+                  .flags = flags_}
+#define INT_TYPE(name, min_, max_)                                                                 \
+    TYPE(name) = {.allowed = "integer " #min_ " to " #max_, .set = cmpsrv_conf_set_int,            \
+                  .min = min_, .max = max_}
+#define DURATION_TYPE(name, min_, max_, allowed_, flags_)                                          \
+    TYPE(name) = {.allowed = "duration such as 300s, 10m, 12h, 7d" allowed_,                       \
+                  .set = cmpsrv_conf_set_duration, .min = MS(min_), .max = MS(max_),               \
+                  .flags = flags_}
+#define LIST_TYPE(name, item_, allowed_, max_, flags_)                                             \
+    TYPE(name) = {.allowed = allowed_, .set = cmpsrv_conf_set_list,                                \
+                  .clear = cmpsrv_conf_clear_list, .item = item_, .max = max_, .flags = flags_}
+#define STRING_TYPE(name, set_, words_, allowed_, max_, flags_)                                    \
+    TYPE(name) = {.allowed = allowed_, .set = set_, .clear = cmpsrv_conf_clear_string,             \
+                  .words = words_, .max = max_, .flags = flags_}
+/* What the value of a key that is not supported yet will be. */
+#define LATER_TYPE(name, allowed_) TYPE(name) = {.allowed = allowed_}
 
-    LATER("ras", "certificate", NULL, "file", "certificate of an RA"),
-    LATER("ras", "subject", NULL, "DN", "subject of an RA"),
-    LATER("ras", "ski", NULL, "hex", "key identifier of an RA"),
-    LATER("ras", "operations", NULL, "list of messages", "what the RA may ask for"),
-    LATER("ras", "cas", NULL, "any, or a list of CAs", "CAs of the RA"),
-    LATER("ras", "end_entity_profiles", NULL, "any, or a list", "profiles of the RA"),
-    LATER("ras", "aliases", NULL, "list of aliases", "aliases of the RA"),
+TYPE(t_bool) = {.allowed = "yes or no", .set = cmpsrv_conf_set_bool};
+WORD_TYPE(t_conformance, w_conformance, "rfc9483 or ejbca");
+WORD_TYPE(t_log_level, w_log_level, "error, warning, info or debug");
+WORD_TYPE(t_signature_digest, w_signature_digest, "sha256, sha384 or sha512");
+WORD_TYPE(t_operationmode, w_operationmode, "ra (client: not supported yet)");
+WORD_TYPE(t_responseprotection, w_responseprotection, "signature, pbe or mirror");
+WORD_TYPE(t_namegeneration, w_namegeneration, "DN, RANDOM, USERNAME or FIXED");
+WORD_TYPE(t_mac_parameters, w_mac_parameters, "request or fresh");
+WORD_TYPE(t_unconfirmed, w_unconfirmed, "keep or revoke");
+WORD_TYPE(t_certreqid, w_certreqid, "echoed or badRequest");
+
+#define DIGESTS "sha1, sha224, sha256, sha384, sha512"
+BITS_TYPE(t_digests, w_digests, DIGESTS, 0);
+BITS_TYPE(t_macs, w_macs, "hmac-sha1, hmac-sha224, hmac-sha256, hmac-sha384, hmac-sha512", 0);
+BITS_TYPE(t_key_usage, w_key_usage, "digitalSignature, nonRepudiation, keyEncipherment, "
+          "dataEncipherment, keyAgreement, keyCertSign, cRLSign, encipherOnly, decipherOnly",
+          CONF_EMPTY_OK);
+TYPE(t_capubs_in) = {.allowed = "[ip] or [ip, cp, kup]", .set = cmpsrv_conf_set_capubs,
+                     .words = w_capubs_in};
+
+INT_TYPE(t_workers, 0, 1024);
+INT_TYPE(t_max_body, 1024, 16777216);
+INT_TYPE(t_max_connections, 1, 1000000);
+INT_TYPE(t_rsa_bits, 2048, 16384);
+INT_TYPE(t_tid_min, 1, 64);
+INT_TYPE(t_p10cr, -1, 0);
+
+DURATION_TYPE(t_timeout, 1, 3600, ", 1s to 1h", 0);
+DURATION_TYPE(t_wait, 1, 30 * DAY, ", 1s to 30d", 0);
+DURATION_TYPE(t_tolerance, 1, 30 * DAY, ", 1s to 30d, or off", CONF_OFF);
+DURATION_TYPE(t_crl_validity, 60, 3660 * DAY, ", 1m to 3660d", 0);
+DURATION_TYPE(t_validity, 1, 36600 * DAY, ", 1s to 36600d", 0);
+TYPE(t_iterations) = {.allowed = "range MIN..MAX within 1..1000000", .set = cmpsrv_conf_set_range,
+                      .min = 1, .max = 1000000};
+
+STRING_TYPE(t_store, cmpsrv_conf_set_store, w_store, "sqlite:PATH", 0, 0);
+STRING_TYPE(t_file_in, cmpsrv_conf_set_file, NULL, "readable file", 0, CONF_MUST_EXIST);
+STRING_TYPE(t_file_out, cmpsrv_conf_set_file, NULL, "file", 0, 0);
+STRING_TYPE(t_key_uri, cmpsrv_conf_set_key_uri, NULL, "OSSL_STORE URI such as file:PATH", 0, 0);
+STRING_TYPE(t_url, cmpsrv_conf_set_url, w_url, "URL: http://, https://, ldap:// or ldaps://",
+            2000, 0);
+STRING_TYPE(t_ca, cmpsrv_conf_set_reference, NULL, "name of a CA", CONF_MAX_NAME, CONF_EMPTY_OK);
+STRING_TYPE(t_cert_profile, cmpsrv_conf_set_reference, NULL, "name of a certificate profile",
+            CONF_MAX_NAME, CONF_EMPTY_OK);
+STRING_TYPE(t_alias_ca, cmpsrv_conf_set_reference, w_key_id,
+            "name of a CA or ProfileDefault (KeyId: not supported yet)", CONF_MAX_NAME, 0);
+STRING_TYPE(t_alias_cert_profile, cmpsrv_conf_set_reference, w_key_id,
+            "name of a certificate profile or ProfileDefault (KeyId: not supported yet)",
+            CONF_MAX_NAME, 0);
+STRING_TYPE(t_alias_ee_profile, cmpsrv_conf_set_reference, w_key_id,
+            "name of an end entity profile (KeyId: not supported yet)", CONF_MAX_NAME, 0);
+STRING_TYPE(t_affix, cmpsrv_conf_set_string, NULL, "text of at most 100 octets", 100,
+            CONF_EMPTY_OK);
+
+#define SECRET "text, {file: PATH} or {env: NAME}, not empty"
+TYPE(t_secret) = {.allowed = SECRET, .set = cmpsrv_conf_set_secret,
+                  .clear = cmpsrv_conf_clear_secret};
+TYPE(t_parameters) = {.allowed = "list with \"-\" (none) or a secret for each module: " SECRET,
+                      .set = cmpsrv_conf_set_secrets, .clear = cmpsrv_conf_clear_secrets,
+                      .flags = CONF_SEMICOLONS | CONF_MAP_ITEM};
+TYPE(t_listen) = {.allowed = "list of http://HOST:PORT", .set = cmpsrv_conf_set_list,
+                  .clear = cmpsrv_conf_clear_list, .item = cmpsrv_conf_item_listen,
+                  .words = w_listen};
+TYPE(t_key_algorithms) = {.allowed = "list of rsa:N (N = 2048, 3072, 4096, ... 16384), ec:P-256, "
+                          "ec:P-384, ec:P-521, ed25519, ed448", .set = cmpsrv_conf_set_list,
+                          .clear = cmpsrv_conf_clear_list,
+                          .item = cmpsrv_conf_item_key_algorithm, .words = w_key_algorithms};
+TYPE(t_modules) = {.allowed = "list of HMAC (EndEntityCertificate, RegTokenPwd, DnPartPwd: not "
+                   "supported yet)", .set = cmpsrv_conf_set_list, .clear = cmpsrv_conf_clear_list,
+                   .item = cmpsrv_conf_item_module, .words = w_modules, .flags = CONF_SEMICOLONS};
+LIST_TYPE(t_eku, cmpsrv_conf_item_eku, "list of clientAuth, serverAuth, codeSigning, "
+          "emailProtection, timeStamping, OCSPSigning, cmcCA, cmcRA, cmKGA or dotted OIDs", 0,
+          CONF_EMPTY_OK);
+LIST_TYPE(t_cas, cmpsrv_conf_item_text, "any or a list of CAs", CONF_MAX_NAME, CONF_ANY);
+LIST_TYPE(t_cert_profiles, cmpsrv_conf_item_text, "any or a list of certificate profiles",
+          CONF_MAX_NAME, CONF_ANY);
+LIST_TYPE(t_name_parameters, cmpsrv_conf_item_text, "list of DN attributes (DN), or one name "
+          "(FIXED)", CONF_MAX_USERNAME, CONF_SEMICOLONS);
+
+LATER_TYPE(t_later_text, "text");
+LATER_TYPE(t_later_number, "integer");
+LATER_TYPE(t_later_list, "list");
+LATER_TYPE(t_later_range, "range MIN..MAX");
+LATER_TYPE(t_later_log, "text or json");
+LATER_TYPE(t_later_package, "rfc or privatekeyinfo");
+LATER_TYPE(t_later_value, "ejbca or bare");
+LATER_TYPE(t_later_pwri, "rfc9483 or pwri-kek");
+LATER_TYPE(t_later_popo, "identical or badPOP");
+LATER_TYPE(t_later_any, "any or a list");
+
+/* ---- rows ------------------------------------------------------------------------------------- */
+
+#define DFLT(d)       d, d, d
+#define DFLT2(r, e)   r " (conformance ejbca: " e ")", r, e
+#define NEEDED        CONF_REQUIRED, NULL, NULL
+#define AT(t, field)  NULL, offsetof(t, field)
+#define LATER(off)    off, CONF_NOWHERE    /* accepted with that value, or its default */
+
+static const CONF_ROW rows[] = {
+#define S "server"
+#define F(field) AT(CMPSRV_CONF_SERVER, field)
+{S, "listen", &t_listen, DFLT("http://127.0.0.1:8080"), F(listen), "addresses to serve CMP on"},
+{S, "admin_listen", &t_later_text, DFLT(""), LATER(NULL), "address for health, readiness and metrics"},
+{S, "store", &t_store, NEEDED, F(store), "database of certificates and transactions"},
+{S, "store_key", &t_secret, DFLT(""), F(store_key), "encrypts what the store must keep readable, keys the audit chain"},
+{S, "workers", &t_workers, DFLT("0"), F(workers), "threads that process requests; 0: by the number of cores"},
+{S, "max_body", &t_max_body, DFLT("131072"), F(max_body), "largest request, in octets"},
+{S, "max_connections", &t_max_connections, DFLT("4096"), F(max_connections), "connections at a time"},
+{S, "message_timeout", &t_timeout, DFLT("10s"), F(message_timeout), "time for a message to arrive whole"},
+{S, "idle_timeout", &t_timeout, DFLT("60s"), F(idle_timeout), "time after which a connection without a message is closed"},
+{S, "log.format", &t_later_log, DFLT("text"), LATER("text"), "lines for people or JSON"},
+{S, "log.level", &t_log_level, DFLT("info"), F(log_level), "least level that is logged"},
+{S, "log.syslog", &t_bool, DFLT("no"), LATER("no"), "log to syslog instead of stderr"},
+{S, "tls.certificate", &t_later_text, DFLT(""), LATER(NULL), "certificate of https"},
+{S, "tls.key", &t_later_text, DFLT(""), LATER(NULL), "key of https"},
+{S, "tls.client_ca", &t_later_text, DFLT(""), LATER(NULL), "CAs of client certificates"},
+#undef S
+#undef F
+#define S "cas"
+#define F(field) AT(CMPSRV_CONF_CA, field)
+{S, "certificate", &t_file_in, NEEDED, F(issuer.certificate), "the CA's certificate, PEM, its chain after it"},
+{S, "key", &t_key_uri, NEEDED, F(issuer.key), "the CA's private key"},
+{S, "passphrase", &t_secret, DFLT(""), F(issuer.passphrase), "passphrase of key"},
+{S, "cmp_signer.certificate", &t_file_in, DFLT(""), F(cmp_signer.certificate), "certificate (EKU cmcCA) that signs CMP messages in the CA's place"},
+{S, "cmp_signer.key", &t_key_uri, DFLT(""), F(cmp_signer.key), "its private key"},
+{S, "cmp_signer.passphrase", &t_secret, DFLT(""), F(cmp_signer.passphrase), "passphrase of cmp_signer.key"},
+{S, "keygen_signer.certificate", &t_later_text, DFLT(""), LATER(NULL), "certificate (EKU cmKGA) that signs generated keys"},
+{S, "keygen_signer.key", &t_later_text, DFLT(""), LATER(NULL), "its private key"},
+{S, "keygen_signer.passphrase", &t_later_text, DFLT(""), LATER(NULL), "passphrase of keygen_signer.key"},
+{S, "cmp_ra_auth_secret", &t_secret, DFLT(""), F(cmp_ra_auth_secret), "secret of HMAC in RA mode where the alias has none (EJBCA's CMP RA Authentication Secret)"},
+{S, "crl.file", &t_file_out, DFLT(""), F(crl_file), "where the CRL is written; none is if absent"},
+{S, "crl.validity", &t_crl_validity, DFLT("7d"), F(crl_validity), "time from thisUpdate to nextUpdate"},
+{S, "urls.crl", &t_url, DFLT(""), F(url_crl), "CRL distribution point in certificates; left out if absent"},
+{S, "urls.ocsp", &t_url, DFLT(""), F(url_ocsp), "OCSP responder in certificates; left out if absent"},
+{S, "urls.issuer", &t_url, DFLT(""), F(url_issuer), "CA issuers in certificates; left out if absent"},
+{S, "finish_user", &t_bool, DFLT("yes"), LATER("yes"), "an enrolment code is used up by a certificate"},
+{S, "signature_digest", &t_signature_digest, DFLT("sha256"), F(signature_digest), "digest of the CA's signatures"},
+#undef S
+#undef F
+#define S "certificate_profiles"
+#define F(field) AT(CMPSRV_CONF_CERT_PROFILE, field)
+{S, "key_algorithms", &t_key_algorithms, DFLT("ec:P-256, ec:P-384, rsa:2048, rsa:3072, rsa:4096, ed25519"), F(key_algorithms), "public keys that are certified"},
+{S, "validity", &t_validity, DFLT("730d"), F(validity), "how long certificates are valid"},
+{S, "allow_validity_override", &t_bool, DFLT("no"), LATER("no"), "the request may choose the validity"},
+{S, "key_usage", &t_key_usage, DFLT("digitalSignature, keyEncipherment"), F(key_usage), "keyUsage of certificates; [] leaves it out"},
+{S, "allow_key_usage_override", &t_bool, DFLT("no"), LATER("no"), "the request may choose keyUsage"},
+{S, "extended_key_usage", &t_eku, DFLT("clientAuth, serverAuth"), F(extended_key_usage), "extKeyUsage of certificates; [] leaves it out"},
+{S, "allow_extension_override", &t_bool, DFLT("no"), LATER("no"), "the request may bring extensions"},
+{S, "overridable_extensions", &t_later_list, DFLT(""), LATER(""), "OIDs of extensions that the request may bring"},
+{S, "non_overridable_extensions", &t_later_list, DFLT(""), LATER(""), "OIDs of extensions that the request may not bring"},
+{S, "allow_dn_override", &t_bool, DFLT("no"), LATER("no"), "the request's subject replaces the end entity's"},
+{S, "allow_serial_override", &t_bool, DFLT("no"), LATER("no"), "the request may choose the serial number"},
+{S, "available_cas", &t_cas, DFLT("any"), F(available_cas), "CAs that issue under this profile"},
+#undef S
+#undef F
+#define S "end_entity_profiles"
+#define F(field) AT(CMPSRV_CONF_EE_PROFILE, field)
+{S, "subject_dn", &t_later_any, DFLT("any"), LATER("any"), "attributes of the subject"},
+{S, "subject_alt_name", &t_later_any, DFLT("any"), LATER("any"), "names in subjectAltName"},
+{S, "available_certificate_profiles", &t_cert_profiles, DFLT("any"), F(available_certificate_profiles), "certificate profiles of end entities"},
+{S, "default_certificate_profile", &t_cert_profile, DFLT(""), F(default_certificate_profile), "what ProfileDefault means in ra.certificateprofile"},
+{S, "available_cas", &t_cas, DFLT("any"), F(available_cas), "CAs of end entities"},
+{S, "default_ca", &t_ca, DFLT(""), F(default_ca), "what ProfileDefault means in ra.caname"},
+{S, "allowed_requests", &t_later_number, DFLT("1"), LATER("1"), "certificates for one enrolment code"},
+{S, "renew_days_before_expiry", &t_later_number, DFLT("0"), LATER("0"), "days before expiry in which a renewal is taken"},
+{S, "allow_merge_dn", &t_bool, DFLT("no"), LATER("no"), "the request's subject is merged with the end entity's"},
+#undef S
+#undef F
+#define S "aliases"
+#define F(field) AT(CONF_ALIAS_ENTRY, field)
+{S, "conformance", &t_conformance, DFLT("rfc9483"), F(a.ejbca_conformance), "whose side wins where EJBCA and RFC 9483 differ: the default of the switches that name it"},
+{S, "operationmode", &t_operationmode, DFLT("client"), F(a.ra_mode), "who asks: an RA for others, or clients for themselves"},
+{S, "authenticationmodule", &t_modules, DFLT("RegTokenPwd, HMAC"), F(modules), "how requests are authenticated, tried in this order"},
+{S, "authenticationparameters", &t_parameters, DFLT(""), F(parameters), "one for each module; \"-\" for HMAC: the CA's cmp_ra_auth_secret; default: all \"-\""},
+{S, "responseprotection", &t_responseprotection, DFLT2("mirror", "signature"), F(a.response_protection), "how answers are protected; mirror: as the request was"},
+{S, "defaultca", &t_ca, DFLT(""), F(a.default_ca), "CA of requests that name none"},
+{S, "extractusernamecomponent", &t_later_text, DFLT("DN"), LATER("DN"), "client mode: what of the subject is the username"},
+{S, "allowraverifypopo", &t_bool, DFLT("no"), LATER("no"), "take raVerified for proof of possession"},
+{S, "allowautomatickeyupdate", &t_bool, DFLT("no"), LATER("no"), "kur without a new enrolment code"},
+{S, "allowupdatewithsamekey", &t_bool, DFLT("yes"), LATER("yes"), "kur may keep the key"},
+{S, "allowservergenkeys", &t_bool, DFLT("no"), LATER("no"), "generate keys for clients that ask for it"},
+{S, "extendedvalidation", &t_bool, DFLT("no"), LATER("no"), "EJBCA's validation in front of the CA"},
+{S, "vendorcertificatemode", &t_bool, DFLT("no"), LATER("no"), "accept certificates of vendor CAs (3GPP)"},
+{S, "vendorca", &t_later_list, DFLT(""), LATER(""), "vendor CAs"},
+{S, "response.capubsca", &t_later_list, DFLT(""), LATER(""), "further CAs in caPubs"},
+{S, "response.capubsissuingca", &t_bool, DFLT("yes"), LATER("yes"), "the issuing CA in caPubs"},
+{S, "response.extracertsca", &t_later_list, DFLT(""), LATER(""), "further CAs in extraCerts"},
+{S, "racertificatepath", &t_later_text, DFLT(""), LATER(""), "directory with certificates of RAs"},
+{S, "ra.namegenerationscheme", &t_namegeneration, DFLT("DN"), F(a.namegeneration_scheme), "where usernames come from"},
+{S, "ra.namegenerationparameters", &t_name_parameters, DFLT("CN"), F(a.namegeneration_parameters), "of the scheme: DN attributes, the first that is there counts, or the FIXED name"},
+{S, "ra.namegenerationprefix", &t_affix, DFLT(""), F(a.namegeneration_prefix), "in front of usernames; ${RANDOM} is replaced"},
+{S, "ra.namegenerationpostfix", &t_affix, DFLT(""), F(a.namegeneration_postfix), "behind usernames; ${RANDOM} is replaced"},
+{S, "ra.passwordgenparams", &t_later_text, DFLT("random"), LATER("random"), "enrolment code of end entities"},
+{S, "ra.allowcustomcertserno", &t_bool, DFLT("no"), LATER("no"), "the request may choose the serial number"},
+{S, "ra.endentityprofile", &t_alias_ee_profile, DFLT("EMPTY"), F(ee_profile), "end entity profile"},
+{S, "ra.certificateprofile", &t_alias_cert_profile, DFLT("ENDUSER"), F(cert_profile), "certificate profile"},
+{S, "ra.caname", &t_alias_ca, DFLT("ManagementCA"), F(ca), "CA that issues"},
+{S, "ra.endentitycertificate.omitverifications", &t_bool, DFLT("no"), LATER("no"), "EndEntityCertificate in RA mode trusts the vendor CAs alone"},
+{S, "implicit_confirm", &t_bool, DFLT("yes"), F(a.implicit_confirm), "grant implicitConfirm to who asks for it"},
+{S, "confirm_wait_time", &t_wait, DFLT("300s"), F(a.confirm_wait_time), "time for certConf to arrive"},
+{S, "transaction_retention", &t_wait, DFLT("600s"), F(a.transaction_retention), "how long the answer of a finished transaction is kept, for a client that repeats its request"},
+{S, "approval", &t_bool, DFLT("no"), LATER("no"), "requests wait for somebody's approval"},
+{S, "signature_digests", &t_digests, DFLT("sha256, sha384, sha512"), F(a.signature_digests), "digests accepted in signatures of requests"},
+{S, "macs", &t_macs, DFLT("hmac-sha1, hmac-sha256, hmac-sha384, hmac-sha512"), F(a.macs), "MACs accepted in PasswordBasedMac"},
+{S, "pbm_owf", &t_digests, DFLT("sha1, sha256, sha384, sha512"), F(a.pbm_owf), "one-way functions accepted in PasswordBasedMac"},
+{S, "pbm_iterations", &t_iterations, DFLT("100..100000"), F(a.pbm_iterations), "iterations accepted in PasswordBasedMac"},
+{S, "pbmac1_iterations", &t_later_range, DFLT("1000..100000"), LATER("1000..100000"), "iterations accepted in PBMAC1"},
+{S, "min_rsa_bits", &t_rsa_bits, DFLT("2048"), F(a.min_rsa_bits), "least size of RSA keys, whatever the profile says"},
+{S, "mac_parameters", &t_mac_parameters, DFLT("request"), F(a.mac_parameters_fresh), "salt of MAC answers: repeat the request's (RFC 9483) or fresh"},
+{S, "sign_errors_to_mac", &t_bool, DFLT("yes"), F(a.sign_errors_to_mac), "sign the error for a MAC that was not proven"},
+{S, "unconfirmed", &t_unconfirmed, DFLT2("revoke", "keep"), F(a.unconfirmed), "what happens to a certificate without certConf in time"},
+{S, "allow_mac_rr", &t_bool, DFLT2("no", "yes"), F(a.allow_mac_rr), "rr may be protected by a MAC"},
+{S, "allow_mac_kur", &t_bool, DFLT("no"), LATER("no"), "kur may be protected by a MAC"},
+{S, "require_protection", &t_bool, DFLT2("yes", "no"), LATER("yes"), "no: requests of RegTokenPwd and DnPartPwd may come unprotected"},
+{S, "capubs_in", &t_capubs_in, DFLT2("ip", "ip, cp, kup"), F(a.capubs_in), "answers with caPubs: [ip] the root only, [ip, cp, kup] the issuing CA"},
+{S, "p10cr_certreqid", &t_p10cr, DFLT2("-1", "0"), F(a.p10cr_certreqid), "certReqId in the answer to p10cr"},
+{S, "transaction_id_min", &t_tid_min, DFLT2("16", "1"), F(a.transaction_id_min), "least length of transactionID, in octets"},
+{S, "message_time_tolerance", &t_tolerance, DFLT2("300s", "off"), F(a.message_time_tolerance), "how far messageTime may be from the server's clock"},
+{S, "popo_input", &t_later_popo, DFLT2("badPOP", "identical"), LATER("badPOP|identical"), "poposkInput although subject and key are in the template: take it if identical"},
+{S, "certreqid", &t_certreqid, DFLT2("badRequest", "echoed"), F(a.certreqid_any), "a certReqId other than 0 is echoed or refused"},
+{S, "login_attempts", &t_later_number, DFLT("-1"), LATER("-1"), "wrong codes until an end entity is locked; -1: no limit"},
+{S, "unique_public_key", &t_bool, DFLT("no"), LATER("no"), "a public key belongs to one end entity"},
+{S, "unique_subject_dn", &t_bool, DFLT("no"), LATER("no"), "a subject belongs to one end entity"},
+{S, "single_active_certificate", &t_bool, DFLT("no"), LATER("no"), "a new certificate revokes the older ones"},
+{S, "keygen_package", &t_later_package, DFLT("rfc"), LATER("rfc"), "how generated keys are wrapped"},
+{S, "encrypted_value", &t_later_value, DFLT("ejbca"), LATER("ejbca"), "content of EncryptedValue"},
+{S, "pwri", &t_later_pwri, DFLT("rfc9483"), LATER("rfc9483"), "key derivation in PasswordRecipientInfo"},
+{S, "root_in_ip_extracerts", &t_bool, DFLT("no"), LATER("no"), "the root in extraCerts of ip (3GPP)"},
+#undef S
+#undef F
+#define S "ras"
+{S, "certificate", &t_later_text, DFLT(""), LATER(NULL), "the RA's certificate"},
+{S, "subject", &t_later_text, DFLT(""), LATER(NULL), "or its subject"},
+{S, "ski", &t_later_text, DFLT(""), LATER(NULL), "or its subjectKeyIdentifier in hex"},
+{S, "operations", &t_later_list, DFLT(""), LATER(NULL), "what it may ask for: ir, cr, p10cr, kur, rr"},
+{S, "cas", &t_later_any, DFLT("any"), LATER(NULL), "CAs it may ask"},
+{S, "end_entity_profiles", &t_later_any, DFLT("any"), LATER(NULL), "end entity profiles it may use"},
+{S, "aliases", &t_later_any, DFLT("any"), LATER(NULL), "aliases it may use"},
+#undef S
+};
+
+#define NAMED(name, t, public_t, array_, count_, max)                                              \
+    {name, 1, 1, sizeof(t), sizeof(public_t), offsetof(CMPSRV_CONF, array_),                       \
+     offsetof(CMPSRV_CONF, count_), max}
+static const CONF_SECTION sections[] = {
+    {"server", 0, 1, sizeof(CMPSRV_CONF_SERVER), sizeof(CMPSRV_CONF_SERVER),
+     offsetof(CMPSRV_CONF, server), 0, 0},
+    NAMED("cas", CMPSRV_CONF_CA, CMPSRV_CONF_CA, cas, cas_n, CONF_MAX_NAME),
+    NAMED("certificate_profiles", CMPSRV_CONF_CERT_PROFILE, CMPSRV_CONF_CERT_PROFILE,
+          cert_profiles, cert_profiles_n, CONF_MAX_NAME),
+    NAMED("end_entity_profiles", CMPSRV_CONF_EE_PROFILE, CMPSRV_CONF_EE_PROFILE, ee_profiles,
+          ee_profiles_n, CONF_MAX_NAME),
+    NAMED("aliases", CONF_ALIAS_ENTRY, CMPSRV_CONF_ALIAS, aliases, aliases_n, CMPSRV_MAX_ALIAS),
+    {"ras", 1, 0, 0, 0, 0, 0, CONF_MAX_NAME},
 };
 /* clang-format on */
-const size_t cmpsrv_conf_rows_n = CMPSRV_ARRAY_SIZE(cmpsrv_conf_rows);
 
-const CONF_ROW *cmpsrv_conf_row(const char *section, const char *key, size_t len)
+/* ---- looking things up ------------------------------------------------------------------------
+ */
+
+const CONF_ROW *cmpsrv_conf_rows(size_t *n)
 {
-    for (size_t i = 0; i < cmpsrv_conf_rows_n; i++)
-        if (strcmp(cmpsrv_conf_rows[i].section, section) == 0 &&
-            strlen(cmpsrv_conf_rows[i].key) == len &&
-            memcmp(cmpsrv_conf_rows[i].key, key, len) == 0)
-            return &cmpsrv_conf_rows[i];
+    *n = CMPSRV_ARRAY_SIZE(rows);
+    return rows;
+}
+
+const CONF_SECTION *cmpsrv_conf_sections(size_t *n)
+{
+    *n = CMPSRV_ARRAY_SIZE(sections);
+    return sections;
+}
+
+const CONF_SECTION *cmpsrv_conf_section(const char *name)
+{
+    for (size_t i = 0; i < CMPSRV_ARRAY_SIZE(sections); i++)
+        if (strcmp(sections[i].name, name) == 0)
+            return &sections[i];
     return NULL;
+}
+
+const CONF_ROW *cmpsrv_conf_section_rows(const CONF_SECTION *s, size_t *n)
+{
+    size_t first = 0, end;
+
+    while (first < CMPSRV_ARRAY_SIZE(rows) && strcmp(rows[first].section, s->name) != 0)
+        first++;
+    for (end = first; end < CMPSRV_ARRAY_SIZE(rows); end++)
+        if (strcmp(rows[end].section, s->name) != 0)
+            break;
+    *n = end - first > CONF_MAX_KEYS ? CONF_MAX_KEYS : end - first;
+    return rows + first;
+}
+
+const CONF_ROW *cmpsrv_conf_row(const CONF_SECTION *s, const char *key, size_t *index)
+{
+    size_t n;
+    const CONF_ROW *r = cmpsrv_conf_section_rows(s, &n);
+
+    for (size_t i = 0; i < n; i++)
+        if (strcmp(r[i].key, key) == 0) {
+            *index = i;
+            return &r[i];
+        }
+    return NULL;
+}
+
+int cmpsrv_conf_has_prefix(const CONF_SECTION *s, const char *prefix)
+{
+    size_t n, len = strlen(prefix);
+    const CONF_ROW *r = cmpsrv_conf_section_rows(s, &n);
+
+    for (size_t i = 0; i < n; i++)
+        if (strncmp(r[i].key, prefix, len) == 0 && r[i].key[len] == '.')
+            return 1;
+    return 0;
+}
+
+/* Levenshtein; words beyond 60 characters are far from everything. */
+static size_t distance(const char *a, const char *b)
+{
+    size_t d[64], la = strlen(a), lb = strlen(b);
+
+    if (la > 60 || lb > 60)
+        return 99;
+    for (size_t j = 0; j <= lb; j++)
+        d[j] = j;
+    for (size_t i = 1; i <= la; i++) {
+        size_t diagonal = d[0];
+
+        d[0] = i;
+        for (size_t j = 1; j <= lb; j++) {
+            size_t best = diagonal + (a[i - 1] != b[j - 1]);
+
+            diagonal = d[j];
+            if (d[j] + 1 < best)
+                best = d[j] + 1;
+            if (d[j - 1] + 1 < best)
+                best = d[j - 1] + 1;
+            d[j] = best;
+        }
+    }
+    return d[lb];
+}
+
+const char *cmpsrv_conf_nearest(const CONF_SECTION *s, const char *key)
+{
+    size_t n = CMPSRV_ARRAY_SIZE(sections), best = strlen(key) / 4 + 2;
+    const CONF_ROW *r = s == NULL ? NULL : cmpsrv_conf_section_rows(s, &n);
+    const char *found = NULL;
+
+    for (size_t i = 0; i < n; i++) {
+        const char *known = r == NULL ? sections[i].name : r[i].key;
+        size_t d = distance(key, known);
+
+        if (d < best) {
+            best = d;
+            found = known;
+        }
+    }
+    return found;
+}
+
+/* ---- the public view --------------------------------------------------------------------------
+ */
+
+static CMPSRV_CONF_KEY public_keys[CMPSRV_ARRAY_SIZE(rows)];
+static CRYPTO_ONCE public_once = CRYPTO_ONCE_STATIC_INIT;
+
+static void make_public_keys(void)
+{
+    for (size_t i = 0; i < CMPSRV_ARRAY_SIZE(rows); i++)
+        public_keys[i] =
+            (CMPSRV_CONF_KEY){rows[i].section, rows[i].key,  rows[i].type->allowed,
+                              rows[i].shown,   rows[i].help, rows[i].offset != CONF_NOWHERE};
 }
 
 const CMPSRV_CONF_KEY *cmpsrv_conf_schema(size_t *n)
 {
-    static CMPSRV_CONF_KEY keys[CMPSRV_ARRAY_SIZE(cmpsrv_conf_rows)];
-
-    for (size_t i = 0; i < CMPSRV_ARRAY_SIZE(keys); i++) {
-        const CONF_ROW *r = &cmpsrv_conf_rows[i];
-
-        keys[i] =
-            (CMPSRV_CONF_KEY){r->section, r->key,
-                              r->type,    r->required ? "required" : r->dflt == NULL ? "" : r->dflt,
-                              r->help,    r->set != NULL};
-    }
-    *n = CMPSRV_ARRAY_SIZE(keys);
-    return keys;
+    if (!CRYPTO_THREAD_run_once(&public_once, make_public_keys))
+        return NULL;
+    *n = CMPSRV_ARRAY_SIZE(rows);
+    return public_keys;
 }

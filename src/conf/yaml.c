@@ -1,141 +1,241 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * YAML documents with the lines of their nodes, by libyaml. Every scalar is text here: what `no`
- * means is for the type of its setting to say.
+ * One YAML file to a tree of nodes with line numbers. The only file that knows libyaml. Takes plain
+ * YAML: no anchors, no tags, one document, bounded in size and depth. Errors never quote the text:
+ * it may be a secret.
  */
 #include "config.h"
 
+#include "conf/conf_local.h"
+
 #include <errno.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include <openssl/crypto.h>
+#include <yaml.h>
 
-#include "conf/conf_local.h"
+typedef struct reader_st {
+    CONF_LOAD *load;
+    const char *file;
+    const unsigned char *text;
+    yaml_parser_t parser;
+} READER;
 
-enum { MAX_FILE = 1048576 };
-
-static CMPSRV_CONF_POS line_of(const CONF_DOC *doc, size_t line)
+CONF_NODE *cmpsrv_conf_node(CONF_LOAD *l, CONF_KIND kind, CMPSRV_CONF_POS pos)
 {
-    return (CMPSRV_CONF_POS){doc->file, (int)line + 1};
+    CONF_NODE *n = cmpsrv_conf_alloc(l, sizeof(*n));
+
+    if (n != NULL) {
+        n->kind = kind;
+        n->pos = pos;
+    }
+    return n;
 }
 
-CMPSRV_CONF_POS cmpsrv_conf_pos(const CONF_DOC *doc, const yaml_node_t *node)
+CONF_NODE *cmpsrv_conf_scalar(CONF_LOAD *l, CMPSRV_CONF_POS pos, const char *text, size_t n)
 {
-    return line_of(doc, node->start_mark.line);
-}
+    CONF_NODE *node = cmpsrv_conf_node(l, CONF_SCALAR, pos);
 
-yaml_node_t *cmpsrv_conf_root(CONF_DOC *doc)
-{
-    return yaml_document_get_root_node(&doc->yaml);
-}
-
-const char *cmpsrv_conf_scalar(const yaml_node_t *node)
-{
-    const char *text;
-
-    if (node->type != YAML_SCALAR_NODE)
+    if (node != NULL && (node->text = cmpsrv_conf_text(l, text, n)) == NULL)
         return NULL;
-    text = (const char *)node->data.scalar.value;
-    return strlen(text) == node->data.scalar.length ? text : NULL;
+    return node;
 }
 
-char *cmpsrv_conf_path(const CONF_DOC *doc, const char *path)
+/* Room doubles when n is a power of two; what is left behind goes with the pool. */
+int cmpsrv_conf_node_push(CONF_LOAD *l, CONF_NODE *list, CONF_NODE *item)
 {
-    size_t n;
-    char *out;
-
-    if (path[0] == '/' || doc == NULL)
-        return OPENSSL_strdup(path);
-    n = strlen(doc->dir) + strlen(path) + 2;
-    if ((out = OPENSSL_malloc(n)) != NULL)
-        snprintf(out, n, "%s/%s", doc->dir, path);
-    return out;
-}
-
-static char *directory_of(const char *file)
-{
-    const char *slash = strrchr(file, '/');
-    char *dir = slash == NULL ? OPENSSL_strdup(".")
-                              : OPENSSL_strndup(file, (size_t)(slash - file + (slash == file)));
-    char *full = dir == NULL ? NULL : realpath(dir, NULL),
-         *out = full == NULL ? NULL : OPENSSL_strdup(full);
-
-    free(full);
-    OPENSSL_free(dir);
-    return out;
-}
-
-static unsigned char *read_file(const CONF_DOC *doc, size_t *n, CMPSRV_CONF_ERRORS *errors)
-{
-    FILE *f = fopen(doc->file, "rb");
-    unsigned char *buf = f == NULL ? NULL : OPENSSL_malloc(MAX_FILE + 1);
-
-    if (buf != NULL)
-        *n = fread(buf, 1, MAX_FILE + 1, f);
-    if (buf == NULL || ferror(f) || *n > MAX_FILE) {
-        cmpsrv_conf_error(errors, line_of(doc, 0), NULL, NULL, NULL, "cannot read the file: %s",
-                          buf != NULL && *n > MAX_FILE ? "larger than 1 MiB" : strerror(errno));
-        OPENSSL_free(buf);
-        buf = NULL;
-    }
-    if (f != NULL)
-        fclose(f);
-    return buf;
-}
-
-/* One document, and nothing after it. */
-static int parse(yaml_parser_t *parser, CONF_DOC *doc, CMPSRV_CONF_ERRORS *errors)
-{
-    yaml_document_t next;
-    int more;
-
-    if (!yaml_parser_load(parser, &doc->yaml)) {
-        cmpsrv_conf_error(errors, line_of(doc, parser->problem_mark.line), NULL, NULL, NULL,
-                          "no YAML: %s", parser->problem);
+    if (item == NULL)
         return 0;
+    if ((list->n & (list->n - 1)) == 0) {
+        CONF_NODE **v = cmpsrv_conf_alloc(l, (list->n == 0 ? 1 : 2 * list->n) * sizeof(*v));
+
+        if (v == NULL)
+            return 0;
+        if (list->n > 0)
+            memcpy(v, list->items, list->n * sizeof(*v));
+        list->items = v;
     }
-    if (cmpsrv_conf_root(doc) == NULL || cmpsrv_conf_root(doc)->type != YAML_MAPPING_NODE) {
-        cmpsrv_conf_error(
-            errors, line_of(doc, 0), NULL, NULL, NULL,
-            "the file is no map of sections; allowed: server, cas, certificate_profiles, "
-            "end_entity_profiles, aliases, include");
-        yaml_document_delete(&doc->yaml);
-        return 0;
-    }
-    more = yaml_parser_load(parser, &next);
-    if (more) {
-        if (yaml_document_get_root_node(&next) == NULL) {
-            yaml_document_delete(&next);
-            return 1;
-        }
-        yaml_document_delete(&next);
-    }
-    cmpsrv_conf_error(errors, line_of(doc, more ? next.start_mark.line : parser->problem_mark.line),
-                      NULL, NULL, NULL, "more than one document, or damage after the first");
-    yaml_document_delete(&doc->yaml);
+    list->items[list->n++] = item;
+    return 1;
+}
+
+static CMPSRV_CONF_POS pos_at(const READER *r, size_t line)
+{
+    return (CMPSRV_CONF_POS){r->file, (int)line + 1};
+}
+
+static void *refuse_yaml(READER *r, size_t line, const char *what)
+{
+    cmpsrv_conf_complain(r->load, pos_at(r, line), NULL, NULL, NULL, "%s", what);
+    return NULL;
+}
+
+/* libyaml gives no line for octets that are no text. */
+static size_t problem_line(const READER *r)
+{
+    size_t line = 0;
+
+    if (r->parser.error != YAML_READER_ERROR)
+        return r->parser.problem_mark.line;
+    for (size_t i = 0; i < r->parser.problem_offset; i++)
+        line += r->text[i] == '\n';
+    return line;
+}
+
+static int next_event(READER *r, yaml_event_t *ev)
+{
+    if (yaml_parser_parse(&r->parser, ev))
+        return 1;
+    cmpsrv_conf_complain(r->load, pos_at(r, problem_line(r)), NULL, NULL, NULL, "not YAML: %s",
+                         r->parser.problem == NULL ? "cannot be read" : r->parser.problem);
     return 0;
 }
 
-int cmpsrv_conf_read(CONF_DOC *doc, CMPSRV_CONF_ERRORS *errors)
+/* The event's copy of the text may be a secret. */
+static void drop_event(yaml_event_t *ev)
 {
-    yaml_parser_t parser;
-    size_t n = 0;
-    unsigned char *buf = read_file(doc, &n, errors);
-    int ok = 0;
+    if (ev->type == YAML_SCALAR_EVENT)
+        OPENSSL_cleanse(ev->data.scalar.value, ev->data.scalar.length);
+    yaml_event_delete(ev);
+}
 
-    if (buf == NULL)
-        return 0;
-    if ((doc->dir = directory_of(doc->file)) != NULL && yaml_parser_initialize(&parser)) {
-        yaml_parser_set_input_string(&parser, buf, n);
-        ok = parse(&parser, doc, errors);
-        yaml_parser_delete(&parser);
+static CONF_NODE *read_scalar(READER *r, const yaml_event_t *ev)
+{
+    const char *text = (const char *)ev->data.scalar.value;
+    size_t n = ev->data.scalar.length, line = ev->start_mark.line;
+    CONF_NODE *node;
+
+    if (ev->data.scalar.anchor != NULL || ev->data.scalar.tag != NULL)
+        return refuse_yaml(r, line, "YAML anchors and tags are not supported: write it out");
+    if (memchr(text, 0, n) != NULL)
+        return refuse_yaml(r, line, "a NUL character in a value");
+    if ((node = cmpsrv_conf_scalar(r->load, pos_at(r, line), text, n)) != NULL)
+        node->is_null = n == 0 && ev->data.scalar.style == YAML_PLAIN_SCALAR_STYLE;
+    return node;
+}
+
+static CONF_NODE *read_node(READER *r, const yaml_event_t *ev, int depth);
+
+/* The events up to the end of the list or map that `ev` began. */
+static CONF_NODE *read_items(READER *r, const yaml_event_t *ev, CONF_KIND kind, int depth)
+{
+    CONF_NODE *list = cmpsrv_conf_node(r->load, kind, pos_at(r, ev->start_mark.line));
+    yaml_event_t next;
+    int ok = list != NULL;
+
+    while (ok) {
+        if (!next_event(r, &next))
+            return NULL;
+        if (next.type == YAML_SEQUENCE_END_EVENT || next.type == YAML_MAPPING_END_EVENT) {
+            drop_event(&next);
+            return list;
+        }
+        ok = cmpsrv_conf_node_push(r->load, list, read_node(r, &next, depth));
+        drop_event(&next);
     }
-    if (!ok) {
-        OPENSSL_free(doc->dir);
-        doc->dir = NULL;
-    }
-    OPENSSL_clear_free(buf, MAX_FILE + 1);
+    return NULL;
+}
+
+static CONF_NODE *read_node(READER *r, const yaml_event_t *ev, int depth)
+{
+    int is_map = ev->type == YAML_MAPPING_START_EVENT;
+
+    if (ev->type == YAML_SCALAR_EVENT)
+        return read_scalar(r, ev);
+    if (ev->type == YAML_ALIAS_EVENT)
+        return refuse_yaml(r, ev->start_mark.line,
+                           "YAML aliases (*name) are not supported: write it out");
+    if (is_map ? ev->data.mapping_start.anchor != NULL || ev->data.mapping_start.tag != NULL
+               : ev->data.sequence_start.anchor != NULL || ev->data.sequence_start.tag != NULL)
+        return refuse_yaml(r, ev->start_mark.line,
+                           "YAML anchors and tags are not supported: write it out");
+    if (depth >= CONF_MAX_NESTING)
+        return refuse_yaml(r, ev->start_mark.line, "lists and maps are nested too deep");
+    return read_items(r, ev, is_map ? CONF_MAP : CONF_LIST, depth + 1);
+}
+
+/* Passes over stream and document starts to the document's node. A file without one is an empty
+ * map. */
+static CONF_NODE *read_document(READER *r)
+{
+    yaml_event_t ev;
+    yaml_event_type_t type;
+    CONF_NODE *node = NULL;
+
+    do {
+        if (!next_event(r, &ev))
+            return NULL;
+        type = ev.type;
+        if (type == YAML_STREAM_END_EVENT)
+            node = cmpsrv_conf_node(r->load, CONF_MAP, pos_at(r, 0));
+        else if (type != YAML_STREAM_START_EVENT && type != YAML_DOCUMENT_START_EVENT)
+            node = read_node(r, &ev, 0);
+        drop_event(&ev);
+    } while (type == YAML_STREAM_START_EVENT || type == YAML_DOCUMENT_START_EVENT);
+    if (node == NULL || type == YAML_STREAM_END_EVENT)
+        return node;
+    do {
+        if (!next_event(r, &ev))
+            return NULL;
+        type = ev.type;
+        if (type == YAML_DOCUMENT_START_EVENT)
+            node = refuse_yaml(r, ev.start_mark.line, "more than one YAML document");
+        drop_event(&ev);
+    } while (type == YAML_DOCUMENT_END_EVENT);
+    return node;
+}
+
+static int read_octets(CONF_LOAD *l, const char *file, CMPSRV_CONF_POS from, unsigned char *buf,
+                       size_t *n)
+{
+    FILE *f = NULL;
+    int ok;
+
+    if (!cmpsrv_conf_is_readable(file) || (f = fopen(file, "rb")) == NULL)
+        return cmpsrv_conf_complain(l, from, NULL, NULL, NULL, "cannot read %s: %s", file,
+                                    strerror(errno));
+    setvbuf(f, NULL, _IONBF, 0); /* secrets may stand in it: no copy in a stdio buffer */
+    *n = fread(buf, 1, CONF_MAX_DOCUMENT + 1, f);
+    ok = !ferror(f);
+    if (!ok)
+        cmpsrv_conf_complain(l, from, NULL, NULL, NULL, "cannot read %s: %s", file,
+                             strerror(errno));
+    else if (*n > CONF_MAX_DOCUMENT)
+        ok = cmpsrv_conf_complain(l, from, NULL, NULL, NULL, "%s is larger than 1 MiB", file);
+    fclose(f);
     return ok;
+}
+
+static CONF_NODE *parse(CONF_LOAD *l, const char *file, const unsigned char *text, size_t n)
+{
+    READER r = {.load = l, .file = file, .text = text};
+    CONF_NODE *root;
+
+    if (!yaml_parser_initialize(&r.parser)) {
+        l->no_memory = 1;
+        return NULL;
+    }
+    yaml_parser_set_input_string(&r.parser, text, n);
+    root = read_document(&r);
+    yaml_parser_delete(&r.parser);
+    if (root != NULL && root->is_null) /* nothing but comments after "---" */
+        root->kind = CONF_MAP;
+    if (root != NULL && root->kind != CONF_MAP)
+        return refuse_yaml(&r, 0, "the file must be a map of sections");
+    return root;
+}
+
+CONF_NODE *cmpsrv_conf_yaml(CONF_LOAD *l, const char *file, CMPSRV_CONF_POS from)
+{
+    unsigned char *text = OPENSSL_malloc(CONF_MAX_DOCUMENT + 1);
+    CONF_NODE *root = NULL;
+    size_t n = 0;
+
+    if (text == NULL)
+        l->no_memory = 1;
+    else if (read_octets(l, file, from, text, &n))
+        root = parse(l, file, text, n);
+    OPENSSL_clear_free(text, CONF_MAX_DOCUMENT + 1);
+    return root;
 }

@@ -1,0 +1,240 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What takes more than one key: references, lists that go together, names, and that all errors come
+ * out, in order. */
+#include "config.h"
+
+#include "conf_test.h"
+
+#define SERVER "server: {store: 'sqlite:x'}\n" /* line 1 */
+#define CAS                                                                                        \
+    "cas: {CA1: {certificate: ca.crt, key: ca.key}, CA2: {certificate: ca.crt, key: ca.key, "      \
+    "cmp_ra_auth_secret: " CANARY "}}\n"
+#define CPS "certificate_profiles: {CP1: {}, CP2: {available_cas: [CA2]}}\n"
+#define EES                                                                                        \
+    "end_entity_profiles: {EE1: {}, EE2: {available_cas: CA2, available_certificate_profiles: "    \
+    "CP2, default_ca: CA2, default_certificate_profile: CP2}}\n"
+#define MODE     "operationmode: ra, authenticationmodule: HMAC, "
+#define ALIAS(x) SERVER CAS CPS EES "aliases: {a: {" MODE x "}}\n" /* line 5 */
+#define GOOD     "ra.endentityprofile: EE1, ra.certificateprofile: CP1, ra.caname: CA1, "
+#define SECRET   "authenticationparameters: " CANARY
+
+static const struct {
+    const char *text, *head, *part; /* head NULL: loads */
+} cases[] = {
+    {ALIAS(GOOD SECRET), NULL, NULL},
+    {ALIAS("ra.endentityprofile: EE2, ra.certificateprofile: ProfileDefault, ra.caname: "
+           "ProfileDefault"),
+     NULL, NULL},
+    /* references */
+    {ALIAS(SECRET ", ra.endentityprofile: EE1, ra.certificateprofile: CP1"),
+     "5: aliases a: ra.caname: \"ManagementCA\" does not exist (the default)", "cas: CA1, CA2"},
+    {ALIAS(SECRET ", ra.endentityprofile: EE1, ra.caname: CA1"),
+     "5: aliases a: ra.certificateprofile: \"ENDUSER\" does not exist (the default)", "CP1, CP2"},
+    {ALIAS(SECRET ", ra.certificateprofile: CP1, ra.caname: CA1"),
+     "5: aliases a: ra.endentityprofile: \"EMPTY\" does not exist (the default)", "EE1, EE2"},
+    {ALIAS(GOOD SECRET ", defaultca: X"), "5: aliases a: defaultca: \"X\" does not exist", "CA1"},
+    {ALIAS(SECRET ", ra.endentityprofile: ProfileDefault, ra.certificateprofile: CP1, ra.caname: "
+                  "CA1"),
+     "5: aliases a: ra.endentityprofile: ", "does not exist"},
+    {ALIAS(SECRET ", ra.endentityprofile: EE1, ra.certificateprofile: ProfileDefault, ra.caname: "
+                  "CA1"),
+     "5: aliases a: ra.certificateprofile: ", "EE1 has no default_certificate_profile"},
+    {ALIAS(SECRET ", ra.endentityprofile: EE1, ra.certificateprofile: CP1, ra.caname: "
+                  "ProfileDefault"),
+     "5: aliases a: ra.caname: ", "EE1 has no default_ca"},
+    {SERVER CAS "certificate_profiles:\n  P:\n    available_cas:\n    - CA1\n    - X\n",
+     "7: certificate_profiles P: available_cas: \"X\"", "does not exist"},
+    {SERVER CAS CPS "end_entity_profiles:\n  E:\n    available_cas: [CA1, X]\n",
+     "6: end_entity_profiles E: available_cas: \"X\"", "does not exist"},
+    {SERVER CAS CPS "end_entity_profiles:\n  E:\n    available_certificate_profiles: X\n",
+     "6: end_entity_profiles E: available_certificate_profiles: \"X\"", "does not exist"},
+    {SERVER CAS CPS "end_entity_profiles:\n  E:\n    default_ca: X\n",
+     "6: end_entity_profiles E: default_ca: \"X\"", "does not exist"},
+    {SERVER CAS CPS "end_entity_profiles:\n  E:\n    default_certificate_profile: X\n",
+     "6: end_entity_profiles E: default_certificate_profile: \"X\"", "does not exist"},
+    {SERVER CAS CPS "end_entity_profiles:\n  E: {default_ca: CA1, available_cas: CA2}\n",
+     "5: end_entity_profiles E: default_ca: ", "not one of available_cas"},
+    {SERVER CAS CPS "end_entity_profiles:\n  E: {default_certificate_profile: CP1, "
+                    "available_certificate_profiles: CP2}\n",
+     "5: end_entity_profiles E: default_certificate_profile: ", "not one of available"},
+    /* what profiles allow */
+    {ALIAS(SECRET ", ra.endentityprofile: EE2, ra.certificateprofile: CP2, ra.caname: CA1"),
+     "5: aliases a: ra.caname: \"CA1\" is not one of available_cas of profile EE2", ""},
+    {ALIAS(SECRET ", ra.endentityprofile: EE2, ra.certificateprofile: CP1, ra.caname: CA2"),
+     "5: aliases a: ra.certificateprofile: \"CP1\" is not one of", "of profile EE2"},
+    {ALIAS(SECRET ", ra.endentityprofile: EE1, ra.certificateprofile: CP2, ra.caname: CA1"),
+     "5: aliases a: ra.caname: \"CA1\" is not one of available_cas of profile CP2", ""},
+    {ALIAS(SECRET ", ra.endentityprofile: EE2, ra.certificateprofile: ProfileDefault, ra.caname: "
+                  "CA1"),
+     "5: aliases a: ra.caname: \"CA1\" is not one of available_cas of profile CP2", ""},
+    /* modules and secrets */
+    {ALIAS(GOOD "authenticationparameters: [" CANARY ", x]"),
+     "5: aliases a: authenticationparameters: 2 parameters for 1 modules", ""},
+    {ALIAS(GOOD "authenticationparameters: ''"),
+     "5: aliases a: authenticationparameters: ", "must not be empty"},
+    {ALIAS(GOOD), "5: aliases a: authenticationmodule: HMAC has no secret", "CA1"},
+    {ALIAS(GOOD "authenticationparameters: '-'"),
+     "5: aliases a: authenticationparameters: HMAC has no secret", "CA CA1"},
+    {ALIAS("ra.endentityprofile: EE1, ra.certificateprofile: CP1, ra.caname: CA2, "
+           "authenticationparameters: '-'"),
+     NULL, NULL},
+    {SERVER CAS CPS EES "aliases:\n  a:\n    authenticationmodule: HMAC\n",
+     "6: aliases a: operationmode: client: not supported yet (the default)", ""},
+    {SERVER CAS CPS EES "aliases:\n  a:\n    operationmode: ra\n",
+     "6: aliases a: authenticationmodule: RegTokenPwd: not supported yet (the default)", ""},
+    /* usernames */
+    {ALIAS(GOOD SECRET ", ra.namegenerationparameters: CN;UID;1.2.3"), NULL, NULL},
+    {ALIAS(GOOD SECRET ", ra.namegenerationparameters: CN;XYZ"),
+     "5: aliases a: ra.namegenerationparameters: \"XYZ\" is no DN attribute", ""},
+    {ALIAS(GOOD SECRET ", ra.namegenerationscheme: FIXED"),
+     "5: aliases a: ra.namegenerationscheme: FIXED needs ra.namegenerationparameters", ""},
+    {ALIAS(GOOD SECRET ", ra.namegenerationscheme: FIXED, ra.namegenerationparameters: [a, b]"),
+     "5: aliases a: ra.namegenerationparameters: 2 names", ""},
+    {ALIAS(GOOD SECRET ", ra.namegenerationscheme: RANDOM, ra.namegenerationparameters: xyz"), NULL,
+     NULL},
+    /* signers */
+    {SERVER "cas: {A: {certificate: ca.crt, key: ca.key,\n cmp_signer: {certificate: ca.crt}}}\n",
+     "3: cas A: cmp_signer.certificate: stands without cmp_signer.key", ""},
+    {SERVER "cas: {A: {certificate: ca.crt, key: ca.key,\n cmp_signer: {key: ca.key}}}\n",
+     "3: cas A: cmp_signer.key: stands without cmp_signer.certificate", ""},
+    {SERVER "cas: {A: {certificate: ca.crt, key: ca.key,\n cmp_signer: {passphrase: " CANARY
+            "}}}\n",
+     "3: cas A: cmp_signer.passphrase: stands without cmp_signer.certificate", ""},
+    {SERVER "cas:\n  A: {certificate: ca.crt}\n", "3: cas A: key: missing", "OSSL_STORE"},
+    {SERVER "cas:\n  A: {key: ca.key}\n", "3: cas A: certificate: missing", "readable file"},
+    {CAS CPS EES, "1: server: store: missing", "sqlite:PATH"},
+    {SERVER CAS CPS EES, "1: aliases: there is none", ""},
+    {SERVER CAS CPS EES "aliases: {}\n", "1: aliases: there is none", ""},
+    {SERVER CAS CPS EES "ras: {r: {}}\n", "5: ras r: not supported yet", ""},
+    /* names and kinds */
+    {SERVER CAS CPS EES "aliases: {'a b': {}}\n", "5: aliases a b: not a name", "A-Za-z0-9._-"},
+    {SERVER CAS CPS EES "aliases: {'..': {}}\n", "5: aliases ..: not a name", ""},
+    {SERVER CAS CPS EES "aliases: {'.': {}}\n", "5: aliases .: not a name", ""},
+    {SERVER CAS CPS EES "aliases: {a23456789012345678901234567890123: {}}\n",
+     "5: aliases a23456789012345678901234567890123: not a name", "1 to 32"},
+    {SERVER CAS CPS EES "aliases: {'': {}}\n", "5: aliases: not a name", ""},
+    {SERVER CAS CPS EES "aliases: {[a]: {}}\n", "5: aliases: a name must be", ""},
+    {SERVER CAS CPS EES "aliases: {a: {[a]: b}}\n", "5: aliases a: a key must be", ""},
+    {"[a]: {}\n", "1: a section must be", ""},
+    {SERVER "cas: {\"a\\nb\": {}}\n", "2: cas a\\x0ab: not a name", ""},
+    {SERVER "cas: {ProfileDefault: {}}\n", "2: cas ProfileDefault: this name has", ""},
+    {SERVER "cas:\n  A: {}\n  A: {}\n", "4: cas A: given twice", "cmp-server.yaml:3"},
+    {SERVER "cas: [A]\n", "2: cas: must be a map of names", ""},
+    {SERVER "cas: {A: b}\n", "2: cas A: must be a map of keys", ""},
+    {"server: [A]\n", "1: server: must be a map of keys", ""},
+    {"server:\n  log: info\n", "2: server: log: must be a map", ""},
+    {"server:\n  log: {level: info}\n  log.level: info\n", "3: server: log.level: given twice",
+     "cmp-server.yaml:2"},
+    {"server: {}\nserver: {}\n", "2: server: given twice in this file", ""},
+    {"sever: {}\n", "1: sever: unknown section", "did you mean server?"},
+    {"zzzzzzzzzz: {}\n", "1: zzzzzzzzzz: unknown section", ""},
+    {"server:\n  stor: x\n", "2: server: stor: unknown key", "did you mean store?"},
+    {"server:\n  log: {levl: x}\n", "2: server: log.levl: unknown key", "log.level?"},
+    {"server:\n  qqqqqqqqqqqq: x\n", "2: server: qqqqqqqqqqqq: unknown key", ""},
+    {ALIAS(GOOD SECRET ", authenticationmodul: x"), "5: aliases a: authenticationmodul: unknown",
+     "did you mean authenticationmodule?"},
+};
+
+static void test_cases(void)
+{
+    for (size_t i = 0; i < CMPSRV_ARRAY_SIZE(cases); i++) {
+        char head[256];
+
+        load_text(cases[i].text);
+        CU_ASSERT_EQUAL(conf != NULL, cases[i].head == NULL);
+        if (cases[i].head == NULL && conf == NULL)
+            fprintf(stderr, "\n%s\n%s\n", cases[i].text, errors.v[0]);
+        if (cases[i].head == NULL)
+            continue;
+        snprintf(head, sizeof(head), "cmp-server.yaml:%s", cases[i].head);
+        CU_ASSERT(has_error(head, cases[i].part));
+    }
+    unload();
+}
+
+/* One error a mistake: what follows from another is not reported. */
+static void test_no_errors_that_follow(void)
+{
+    load_text(ALIAS(SECRET ", ra.endentityprofile: EE1, ra.certificateprofile: CP1, ra.caname: X"));
+    CU_ASSERT_EQUAL(errors.n, 1);
+    load_text(ALIAS(SECRET ", ra.endentityprofile: X, ra.certificateprofile: ProfileDefault, "
+                           "ra.caname: ProfileDefault"));
+    CU_ASSERT_EQUAL(errors.n, 1);
+    load_text(ALIAS(GOOD "authenticationparameters: {file: missing}"));
+    CU_ASSERT_EQUAL(errors.n, 1);
+    load_text(SERVER "cas: {CA1: {certificate: ca.crt, key: ca.key, cmp_ra_auth_secret: []}}\n" CPS
+                     "end_entity_profiles: {EE1: {}}\naliases: {a: {" MODE GOOD "}}\n");
+    CU_ASSERT(has_error("cmp-server.yaml:2: cas CA1: cmp_ra_auth_secret: ", "list"));
+    for (size_t i = 0; i < errors.n; i++)
+        CU_ASSERT(strstr(errors.v[i], "no secret") == NULL);
+    unload();
+}
+
+static void test_long_username(void)
+{
+    char text[2048], name[201];
+
+    memset(name, 'n', sizeof(name) - 1);
+    name[sizeof(name) - 1] = '\0';
+    snprintf(text, sizeof(text),
+             ALIAS(GOOD SECRET ", ra.namegenerationscheme: FIXED, ra.namegenerationparameters: %s, "
+                               "ra.namegenerationprefix: %.60s"),
+             name, name);
+    load_text(text);
+    CU_ASSERT(has_error("cmp-server.yaml:5: aliases a: ra.namegenerationparameters: ", "260"));
+    unload();
+}
+
+static void test_all_errors_in_order(void)
+{
+    static const char *const heads[] = {
+        "cmp-server.yaml:2: server: store: missing",
+        "cmp-server.yaml:3: server: workers: ",
+        "cmp-server.yaml:4: server: wrkers: ",
+        "cmp-server.yaml:7: cas A: certificate: ",
+        "cmp-server.yaml:8: cas A: key: ",
+        "cmp-server.yaml:9: cas A: cmp_ra_auth_secret: ",
+        "cmp-server.yaml:12: certificate_profiles P: validity: ",
+        "cmp-server.yaml:13: certificate_profiles P: available_cas: ",
+        "cmp-server.yaml:16: aliases a: operationmode: ",
+        "cmp-server.yaml:16: aliases a: ra.endentityprofile: ",
+        "cmp-server.yaml:17: aliases a: authenticationmodule: ",
+        "cmp-server.yaml:18: aliases a: pbm_iterations: ",
+        "cmp-server.yaml:19: aliases a: ra.certificateprofile: ",
+        "cmp-server.yaml:20: aliases a: ra.caname: ",
+    };
+
+    load_text("# a comment\nserver:\n  workers: x\n  wrkers: 1\n"
+              "cas:\n  A:\n    certificate: missing\n    key: missing\n"
+              "    cmp_ra_auth_secret: {" CANARY "}\n"
+              "certificate_profiles:\n  P:\n    validity: 0\n    available_cas: X\n"
+              "aliases:\n# aliases\n  a:\n    authenticationmodule: " CANARY "\n"
+              "    pbm_iterations: 5..1\n    ra.certificateprofile: X\n    ra.caname: X\n");
+    CU_ASSERT_EQUAL(errors.n, CMPSRV_ARRAY_SIZE(heads));
+    for (size_t i = 0; i < errors.n && i < CMPSRV_ARRAY_SIZE(heads); i++) {
+        char full[256];
+
+        snprintf(full, sizeof(full), "%s/%s", dir, heads[i]);
+        CU_ASSERT(strncmp(errors.v[i], full, strlen(full)) == 0);
+        if (strncmp(errors.v[i], full, strlen(full)) != 0)
+            fprintf(stderr, "\nwanted %s\n   got %s\n", full, errors.v[i]);
+    }
+    unload();
+}
+
+static void test_error_text(void)
+{
+    CMPSRV_CONF_POS pos = {"f.yaml", 7};
+
+    cmpsrv_conf_error(&errors, pos, "cas", "CA\n", "key", "bad %d", 5);
+    cmpsrv_conf_error(&errors, pos, "cas", NULL, NULL, "bad");
+    cmpsrv_conf_error(&errors, pos, NULL, NULL, NULL, "bad");
+    CU_ASSERT_EQUAL_FATAL(errors.n, 3);
+    CU_ASSERT_STRING_EQUAL(errors.v[0], "f.yaml:7: cas CA\\x0a: key: bad 5");
+    CU_ASSERT_STRING_EQUAL(errors.v[1], "f.yaml:7: cas: bad");
+    CU_ASSERT_STRING_EQUAL(errors.v[2], "f.yaml:7: bad");
+    unload();
+}
+
+TEST_MAIN("conf check", TEST(test_cases), TEST(test_no_errors_that_follow),
+          TEST(test_long_username), TEST(test_all_errors_in_order), TEST(test_error_text))
