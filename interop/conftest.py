@@ -1,0 +1,209 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A deployment made by cmp-admin init, a server that can be killed, and the stock client."""
+import contextlib
+import glob
+import http.client
+import json
+import os
+import pathlib
+import signal
+import socket
+import sqlite3
+import subprocess
+import sys
+import time
+
+import pytest
+import yaml
+
+sys.path.insert(0, os.path.dirname(__file__))
+
+import forge  # noqa: E402
+
+TOP = pathlib.Path(__file__).resolve().parent.parent
+BUILD = pathlib.Path(os.environ.get("CMPSRV_BUILD", TOP / "build"))
+DEADLINE = 15
+
+
+def free_port():
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
+def wait_for(what, condition, deadline=DEADLINE):
+    end = time.monotonic() + deadline
+    while not condition():
+        if time.monotonic() > end:
+            raise AssertionError(f"waited {deadline} s for {what}")
+        time.sleep(0.02)
+
+
+def server_binary(build):
+    return next(p for p in (build / ".libs" / "cmp-server", build / "cmp-server") if p.exists())
+
+
+class Server:
+    """A deployment in a directory and its cmp-server process."""
+
+    def __init__(self, directory, ca_key="ec:P-256", build=BUILD):
+        self.dir, self.build, self.port = pathlib.Path(directory), build, free_port()
+        self.process = None
+        self.log = self.dir.parent / (self.dir.name + ".log")
+        self.admin("init", "--dir", str(self.dir), "--listen", f"http://127.0.0.1:{self.port}", "--ca-key", ca_key,
+                   config=False)
+        self.secret = (self.dir / "ra.secret").read_text().strip()
+        self.credential = forge.Secret(self.secret)
+
+    # ---- configuration and tools
+    @property
+    def config(self):
+        return self.dir / "cmp-server.yaml"
+
+    def configure(self, change):
+        conf = yaml.safe_load(self.config.read_text())
+        change(conf)
+        self.config.write_text(yaml.safe_dump(conf))
+
+    def alias(self, **settings):
+        self.configure(lambda c: c["aliases"]["ra"].update(settings))
+
+    def admin(self, *args, config=True, check=True):
+        line = [str(self.build / "cmp-admin")] + (["--config", str(self.config)] if config else []) + list(args)
+        done = subprocess.run(line, capture_output=True, text=True, timeout=120)
+        if check and done.returncode != 0:
+            raise AssertionError(f"{' '.join(line)}: {done.stdout}{done.stderr}")
+        return done
+
+    def certs(self, *args):
+        return json.loads(self.admin("cert", "list", "--json", *args).stdout)
+
+    # ---- the process
+    def start(self, env=None, deadline=DEADLINE):
+        with open(self.log, "ab") as log:
+            self.process = subprocess.Popen([str(server_binary(self.build)), "--config", str(self.config)],
+                                            stderr=log, stdout=log, env=dict(os.environ, **(env or {})))
+        end = time.monotonic() + deadline
+        while True:
+            if self.process.poll() is not None:
+                raise AssertionError(f"cmp-server ended with {self.process.returncode}: {self.log_text()[-2000:]}")
+            with contextlib.suppress(OSError):
+                socket.create_connection(("127.0.0.1", self.port), 1).close()
+                return self
+            if time.monotonic() > end:
+                raise AssertionError("cmp-server does not listen: " + self.log_text()[-2000:])
+            time.sleep(0.01)
+
+    def kill(self):
+        self.process.send_signal(signal.SIGKILL)
+        self.process.wait()
+
+    def stop(self):
+        if self.process and self.process.poll() is None:
+            self.process.terminate()
+            assert self.process.wait(DEADLINE) == 0
+
+    def restart(self, env=None):
+        self.stop()
+        return self.start(env)
+
+    def alive(self):
+        return self.process.poll() is None
+
+    def log_text(self):
+        return self.log.read_text(errors="replace")
+
+    def cpu(self):
+        """Seconds of CPU so far."""
+        fields = pathlib.Path(f"/proc/{self.process.pid}/stat").read_text().rsplit(") ", 1)[1].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+    # ---- the store, read by somebody else
+    def query(self, sql, *args):
+        with contextlib.closing(sqlite3.connect(f"file:{self.dir}/cmp-server.db?mode=ro", uri=True)) as db:
+            return db.execute(sql, args).fetchall()
+
+    def counts(self):
+        return {t: self.query(f"SELECT COUNT(*) FROM {t}")[0][0]
+                for t in ("certificate", "txn", "end_entity", "audit", "tid_spent")}
+
+    # ---- messages
+    def post(self, der, path="/cmp/ra", timeout=DEADLINE):
+        conn = http.client.HTTPConnection("127.0.0.1", self.port, timeout=timeout)
+        try:
+            conn.request("POST", path, der, {"Content-Type": "application/pkixcmp"})
+            response = conn.getresponse()
+            return response.status, response.reason, response.read()
+        finally:
+            conn.close()
+
+    def send(self, der, path="/cmp/ra"):
+        status, reason, body = self.post(der, path)
+        assert status == 200, (status, reason)
+        return forge.Answer(body)
+
+    def enrol(self, key, cn="device", body="ir", implicit=False, **fields):
+        """One ir (cr) under the alias's secret: the message sent and its answer."""
+        msg = forge.Msg(body, forge.cert_req_msg(key, cn), implicit=implicit, **fields)
+        der = msg.der(self.credential)
+        return msg, der, self.send(der)
+
+    def confirm(self, msg, answer, credential=None, path="/cmp/ra", **kwargs):
+        conf = forge.Msg("certConf", forge.cert_conf(answer.cert, answer.cert_req_id, **kwargs), tid=msg.tid,
+                         recip_nonce=answer.nonce)
+        return self.send(conf.der(credential or self.credential), path)
+
+    # ---- the stock client
+    def client(self, cmd, *args, secret=None, ref="client", path="cmp/ra", trusted=True, timeout=60):
+        line = ["openssl", "cmp", "-cmd", cmd, "-server", f"127.0.0.1:{self.port}", "-path", path,
+                "-secret", f"pass:{secret or self.secret}"]
+        line += ["-ref", ref] if ref else []
+        line += ["-trusted", str(self.dir / "root.crt")] if trusted else []
+        line += ["-untrusted", str(self.dir / "issuing.crt"), "-config", ""]
+        return subprocess.run(line + [str(a) for a in args], capture_output=True, text=True, timeout=timeout)
+
+
+@pytest.fixture
+def make_server(tmp_path):
+    """A function that makes (and by default starts) a server; all of them end with the test."""
+    servers = []
+
+    def make(start=True, change=None, **kwargs):
+        server = Server(tmp_path / f"pki{len(servers)}", **kwargs)
+        servers.append(server)
+        if change:
+            server.configure(change)
+        return server.start() if start else server
+
+    yield make
+    for server in servers:
+        if server.process and server.process.poll() is None:
+            server.stop()
+
+
+@pytest.fixture(scope="session")
+def shared(tmp_path_factory):
+    """One server for tests that leave nothing behind that another would mind."""
+    server = Server(tmp_path_factory.mktemp("shared") / "pki")
+    server.configure(lambda c: c["aliases"]["ra"].update({"allow_mac_rr": True}))
+    server.start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="session")
+def keys():
+    """Keys made once: they are slow, and no test cares which one it gets."""
+    made = {}
+
+    def get(kind="ec:P-256"):
+        if kind not in made:
+            made[kind] = forge.make_key(kind)
+        return made[kind]
+
+    return get
+
+
+def find_faketime():
+    found = glob.glob("/usr/lib/*/faketime/libfaketime.so.1")
+    return found[0] if found else None
