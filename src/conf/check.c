@@ -53,11 +53,11 @@ static void *find_named(CONF_LOAD *l, const CONF_ENTRY *e, const char *key, CMPS
     return NULL;
 }
 
-/* NULL without an error where there is no name, or the key was refused already. */
+/* NULL without an error where there is no name: none was given, or it was refused already. */
 static void *check_name(CONF_LOAD *l, const CONF_ENTRY *e, const char *key, const char *section,
                         const char *name)
 {
-    if (name == NULL || cmpsrv_conf_is_bad(e, key))
+    if (name == NULL)
         return NULL;
     return find_named(l, e, key, cmpsrv_conf_pos(e, key), section, name);
 }
