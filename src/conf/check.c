@@ -34,7 +34,7 @@ static const char *known_names(CONF_LOAD *l, const char *section)
                                     cmpsrv_conf_quote(e->name, quoted));
             n++;
         }
-    return out == NULL ? "nothing: there is none" : out;
+    return out == NULL ? "(there is none)" : out;
 }
 
 /* The object of that name; NULL with an error at `pos`. */
@@ -47,17 +47,17 @@ static void *find_named(CONF_LOAD *l, const CONF_ENTRY *e, const char *key, CMPS
     if (target != NULL)
         return target->pub;
     cmpsrv_conf_complain(
-        l, pos, e->section->name, e->name, key, "\"%s\" does not exist%s; allowed: of %s: %s",
+        l, pos, e->section->name, e->name, key, "\"%s\" does not exist%s; allowed: any of %s: %s",
         cmpsrv_conf_quote(name, quoted), cmpsrv_conf_given(e, key) == NULL ? " (the default)" : "",
         section, known_names(l, section));
     return NULL;
 }
 
-/* NULL without an error where there is no name, or the key was refused already. */
+/* NULL without an error where there is no name: none was given, or it was refused already. */
 static void *check_name(CONF_LOAD *l, const CONF_ENTRY *e, const char *key, const char *section,
                         const char *name)
 {
-    if (name == NULL || cmpsrv_conf_is_bad(e, key))
+    if (name == NULL)
         return NULL;
     return find_named(l, e, key, cmpsrv_conf_pos(e, key), section, name);
 }

@@ -126,6 +126,7 @@ static const struct {
     {"server:\n  log: {level: info}\n  log.level: info\n", "3: server: log.level: given twice",
      "cmp-server.yaml:2"},
     {"server: {}\nserver: {}\n", "2: server: given twice in this file", ""},
+    {"server:\n  workers:\n\n    x\n", "2: server: workers: \"x\" is not a number", ""},
     {"sever: {}\n", "1: sever: unknown section", "did you mean server?"},
     {"zzzzzzzzzz: {}\n", "1: zzzzzzzzzz: unknown section", ""},
     {"server:\n  stor: x\n", "2: server: stor: unknown key", "did you mean store?"},

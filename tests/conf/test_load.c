@@ -275,6 +275,42 @@ static void test_server_defaults(void)
     unload();
 }
 
+/* As OSSL_STORE reads file: URIs; of others nothing is known. */
+static void test_key_uris(void)
+{
+    static const struct {
+        const char *before, *after; /* DIR stands between them; "" no DIR */
+    } good[] = {{"", "ca.key"},
+                {"file:", "ca.key"},
+                {"file:", "/ca.key"},
+                {"file:///", "/ca.key"},
+                {"FILE:", "/ca.key"},
+                {"", "/ca.key"},
+                {"file://localhost", "/ca.key"}};
+    char text[1024], uri[256];
+
+    make_dir();
+    for (size_t i = 0; i < CMPSRV_ARRAY_SIZE(good); i++) {
+        int is_absolute = good[i].after[0] == '/';
+
+        snprintf(uri, sizeof(uri), "%s%s%s", good[i].before,
+                 !is_absolute ? "" : dir + (strcmp(good[i].before, "file:///") == 0),
+                 good[i].after);
+        snprintf(text, sizeof(text),
+                 "server: {store: 'sqlite:x'}\ncas: {A: {certificate: ca.crt, key: '%s'}}\n"
+                 "certificate_profiles: {P: {}}\nend_entity_profiles: {E: {}}\n"
+                 "aliases: {a: {operationmode: ra, authenticationmodule: HMAC, "
+                 "authenticationparameters: x, ra.caname: A, ra.certificateprofile: P, "
+                 "ra.endentityprofile: E}}\n",
+                 uri);
+        load_text(text);
+        CU_ASSERT(conf != NULL && is_in_dir(conf->cas[0].issuer.key, "file:", "ca.key"));
+        if (conf == NULL)
+            fprintf(stderr, "\n%s\n", errors.v[0]);
+    }
+    unload();
+}
+
 static void test_not_our_yaml(void)
 {
     static const struct {
@@ -318,5 +354,5 @@ static void test_file_limits(void)
 
 TEST_MAIN("conf load", TEST(test_complete_server), TEST(test_complete_ca),
           TEST(test_complete_profiles), TEST(test_complete_alias), TEST(test_defaults_rfc9483),
-          TEST(test_defaults_ejbca), TEST(test_server_defaults), TEST(test_not_our_yaml),
-          TEST(test_file_limits))
+          TEST(test_defaults_ejbca), TEST(test_server_defaults), TEST(test_key_uris),
+          TEST(test_not_our_yaml), TEST(test_file_limits))
