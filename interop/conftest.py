@@ -63,7 +63,9 @@ class Server:
     def configure(self, change):
         conf = yaml.safe_load(self.config.read_text())
         change(conf)
-        self.config.write_text(yaml.safe_dump(conf))
+        plain = yaml.SafeDumper
+        plain.ignore_aliases = lambda *_: True
+        self.config.write_text(yaml.dump(conf, Dumper=plain))
 
     def alias(self, **settings):
         self.configure(lambda c: c["aliases"]["ra"].update(settings))
