@@ -1,0 +1,69 @@
+# SPDX-License-Identifier: Apache-2.0
+"""
+Decides whether anything was lost or doubled, from the clients' journals and the database alone: no code of the server,
+no tool of it. A journal is a list of lines, each synced before the next step of its client.
+"""
+import contextlib
+import os
+import sqlite3
+
+import forge
+
+
+class Journal:
+    """What one client sent and got, on disk before it goes on."""
+
+    def __init__(self, path):
+        self.path = path
+        self.file = open(path, "ab", buffering=0)
+
+    def write(self, what, data):
+        self.file.write(f"{what} {data.hex()}\n".encode())
+        os.fdatasync(self.file.fileno())
+
+    def close(self):
+        self.file.close()
+
+
+def read_journals(directory):
+    for path in sorted(directory.glob("*.journal")):
+        for line in path.read_text().splitlines():
+            what, data = line.split(" ")
+            yield what, bytes.fromhex(data)
+
+
+def judge(journals, database):
+    """The list of what is wrong, empty when all is right; and how many certificates were received."""
+    wrong, received = [], {}
+    for what, data in read_journals(journals):
+        if what != "answer":
+            continue
+        answer = forge.Answer(data)
+        if answer.cert:
+            received.setdefault(answer.cert, set()).add(answer.tid)
+    with contextlib.closing(sqlite3.connect(f"file:{database}?mode=ro", uri=True)) as db:
+        rows = db.execute("SELECT ca_id, serial, der, alias, tid FROM certificate").fetchall()
+        spent = db.execute("SELECT alias, tid, serial FROM tid_spent").fetchall()
+        if db.execute("PRAGMA integrity_check").fetchall() != [("ok",)]:
+            wrong.append("the database is damaged")
+        if db.execute("PRAGMA foreign_key_check").fetchall():
+            wrong.append("a reference in the database dangles")
+    stored = {row[2]: row for row in rows}
+    serials = [forge.x509.load_der_x509_certificate(row[2]).serial_number for row in rows]
+    if len(serials) != len(set(serials)):
+        wrong.append("a serial number stands twice")
+    tids = [(row[3], row[4]) for row in rows] + [(s[0], s[1]) for s in spent]
+    if len(tids) != len(set(tids)):
+        wrong.append("a transactionID got two certificates")
+    by_tid = {row[4]: row[1] for row in rows}
+    by_tid.update({s[1]: s[2] for s in spent})
+    for cert, answered in received.items():
+        row = stored.get(cert)
+        if row is None:
+            wrong.append(f"a client has a certificate that is not in the store, transactionID "
+                         f"{', '.join(t.hex() for t in answered)}")
+            continue
+        for tid in answered:
+            if by_tid.get(tid) != row[1]:
+                wrong.append(f"transactionID {tid.hex()} is not recorded with its certificate")
+    return wrong, len(received)
