@@ -144,13 +144,13 @@ static int print_row(void *arg, const CMPSRV_CERT_ROW *row)
 /* Serial numbers come as hex, with or without colons, leading zeros or 0x. */
 static int read_serial(const char *text, unsigned char out[CMPSRV_MAX_SERIAL], CMPSRV_SLICE *serial)
 {
-    char hex[2 * CMPSRV_MAX_SERIAL + 2] = "";
+    char hex[2 * CMPSRV_MAX_SERIAL + 4] = "";
     unsigned char raw[CMPSRV_MAX_SERIAL + 1];
     size_t n = 0, len, skip = 0;
 
     if (strncmp(text, "0x", 2) == 0)
         text += 2;
-    for (; *text != '\0' && n + 1 < sizeof(hex); text++)
+    for (; *text != '\0' && n + 2 < sizeof(hex); text++)
         if (*text != ':')
             hex[n++] = *text;
     if (n % 2 != 0) {

@@ -65,17 +65,20 @@ build() {
     if [ ! -x "$top/configure" ] || [ "$top/configure.ac" -nt "$top/configure" ]; then
         (cd "$top" && autoreconf -fi) >"$top/$dir/autoreconf.out" 2>&1 || {
             tail -n 40 "$top/$dir/autoreconf.out" >&2
-            die "autoreconf failed"
+            say "autoreconf failed"
+            return 1
         }
     fi
     if [ ! -f "$top/$dir/Makefile" ]; then
         (cd "$top/$dir" && "$top/configure" "$@") >"$top/$dir/configure.out" 2>&1 || {
             tail -n 40 "$top/$dir/configure.out" >&2
-            die "configure failed in $dir"
+            say "configure failed in $dir"
+            return 1
         }
     fi
     make -C "$top/$dir" -j"$(nproc)" >"$top/$dir/make.out" 2>&1 || {
         grep -E 'error|Error' "$top/$dir/make.out" | head -n 40 >&2
-        die "make failed in $dir; see $dir/make.out"
+        say "make failed in $dir; see $dir/make.out"
+        return 1
     }
 }
