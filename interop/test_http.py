@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """The HTTP side (RFC 9811), with raw sockets: every status of the list, and nothing of the input in any of them."""
+import itertools
 import socket
 import time
 
@@ -70,8 +71,12 @@ def request(body=b"", path="/cmp/ra", method="POST", head=None, version="1.1", l
     return lines.encode() + b"\r\n" + body
 
 
+NUMBERS = itertools.count()
+
+
 def good(server, keys):
-    return forge.Msg("ir", forge.cert_req_msg(keys())).der(server.credential)
+    """An ir that is granted; each of another device."""
+    return forge.Msg("ir", forge.cert_req_msg(keys(), f"device-{next(NUMBERS)}")).der(server.credential)
 
 
 CANARY = "canary-of-the-request"

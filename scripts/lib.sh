@@ -57,7 +57,8 @@ need() {
     rm -f "$top/apt.log"
 }
 
-# build DIR [CONFIGURE-OPTION...]: configures and builds in DIR below the top, quietly unless it fails.
+# build DIR [CONFIGURE-OPTION...]: configures and builds in DIR below the top, quietly unless it fails. Without
+# options a tree that is configured already is taken as it is.
 build() {
     dir=$1
     shift
@@ -69,7 +70,8 @@ build() {
             return 1
         }
     fi
-    if [ ! -f "$top/$dir/Makefile" ]; then
+    if [ ! -f "$top/$dir/Makefile" ] || { [ $# -gt 0 ] && [ "$*" != "$(cat "$top/$dir/options" 2>/dev/null)" ]; }; then
+        printf '%s' "$*" >"$top/$dir/options"
         (cd "$top/$dir" && "$top/configure" "$@") >"$top/$dir/configure.out" 2>&1 || {
             tail -n 40 "$top/$dir/configure.out" >&2
             say "configure failed in $dir"
