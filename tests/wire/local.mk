@@ -20,3 +20,12 @@ tests_wire_test_crmf_SOURCES = tests/wire/test_crmf.c tests/wire/hex.h tests/wir
 tests_wire_test_crmf_CPPFLAGS = $(TEST_CPPFLAGS)
 tests_wire_test_crmf_LDADD = $(LIBS_wire) $(CUNIT_LIBS)
 endif
+if HAVE_CUNIT
+WIRE_CRYPTO_TESTS = tests/wire/test_crypto tests/wire/test_names
+check_PROGRAMS += $(WIRE_CRYPTO_TESTS)
+check_PROGRAMS_RUN += $(WIRE_CRYPTO_TESTS)
+tests_wire_test_crypto_CPPFLAGS = $(TEST_CPPFLAGS)
+tests_wire_test_crypto_LDADD = $(LIBS_wire) $(CUNIT_LIBS)
+tests_wire_test_names_CPPFLAGS = $(TEST_CPPFLAGS)
+tests_wire_test_names_LDADD = $(LIBS_wire) $(CUNIT_LIBS)
+endif
