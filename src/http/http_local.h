@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What server.c (loop, listeners), conn.c (one connection) and pool.c (workers) know of each other.
+ * Loop and connections live on one thread, the one in cmpsrv_http_run(); libevent is touched there
+ * only, hence without locks. Between it and the workers go jobs, through the pool's two queues.
+ */
+#ifndef CMPSRV_HTTP_LOCAL_H
+#define CMPSRV_HTTP_LOCAL_H
+
+#include "http/http.h"
+
+#include <stdatomic.h>
+#include <sys/queue.h>
+
+#include <event2/bufferevent.h>
+#include <event2/event.h>
+
+typedef struct cmpsrv_http_conn_st CMPSRV_HTTP_CONN;
+typedef struct cmpsrv_http_job_st CMPSRV_HTTP_JOB;
+typedef struct cmpsrv_http_pool_st CMPSRV_HTTP_POOL;
+typedef struct cmpsrv_http_listener_st CMPSRV_HTTP_LISTENER;
+
+/* ---- server.c -------------------------------------------------------------------------------- */
+
+struct cmpsrv_http_listener_st {
+    TAILQ_ENTRY(cmpsrv_http_listener_st) link;
+    CMPSRV_HTTP *http;
+    struct event *accept;
+    int fd, port;
+};
+
+struct cmpsrv_http_st {
+    CMPSRV_HTTP_OPTIONS options;
+    struct event_base *base;
+    CMPSRV_HTTP_POOL *pool;
+    TAILQ_HEAD(cmpsrv_http_listeners, cmpsrv_http_listener_st) listeners;
+    TAILQ_HEAD(cmpsrv_http_conns, cmpsrv_http_conn_st) conns;
+    size_t n_conns, max_conns;
+    int accepting;    /* whether the listeners' events are in the loop */
+    int paused;       /* accept had no descriptor or memory: wait a little */
+    int running;      /* inside the loop */
+    int wake_fd;      /* eventfd: answers are there, or a stop is asked for */
+    atomic_int asked; /* to stop; from any thread or signal handler */
+    int stopping;
+    int64_t stop_by; /* of cmpsrv_time_mono */
+    struct event *wake, *tick, *pause, *grace;
+};
+
+/* Called by a connection that has gone. */
+void cmpsrv_http_conn_gone(CMPSRV_HTTP *h);
+
+/* ---- conn.c ---------------------------------------------------------------------------------- */
+
+struct cmpsrv_http_conn_st {
+    TAILQ_ENTRY(cmpsrv_http_conn_st) link;
+    CMPSRV_HTTP *http;
+    struct bufferevent *bev;
+    CMPSRV_HTTP_PARSER *parser;
+    struct event *deadline;
+    CMPSRV_HTTP_JOB *job; /* while it is with the pool */
+    unsigned state;
+    int close;      /* after the answer */
+    size_t drained; /* octets thrown away while lingering */
+};
+
+/* A connection on bev, which it owns from now on, in h's list. NULL without memory (bev freed). */
+CMPSRV_HTTP_CONN *cmpsrv_http_conn_new(CMPSRV_HTTP *h, struct bufferevent *bev);
+/* Closes at once. An answer that is still in work is dropped when it comes. */
+void cmpsrv_http_conn_free(CMPSRV_HTTP_CONN *c);
+/* The server stops: an idle connection goes at once, the others after their answer. */
+void cmpsrv_http_conn_stop(CMPSRV_HTTP_CONN *c);
+/* A worker is done with the job: sends its answer if the connection is still there. Frees job. */
+void cmpsrv_http_conn_answer(CMPSRV_HTTP_JOB *job);
+
+/* ---- pool.c ---------------------------------------------------------------------------------- */
+
+/* One request on its way through a worker. Only the loop touches conn; the rest belongs to whoever
+ * has the job: connection, pool, connection. */
+struct cmpsrv_http_job_st {
+    STAILQ_ENTRY(cmpsrv_http_job_st) next;
+    CMPSRV_HTTP_CONN *conn; /* NULL when it has gone */
+    char *path;
+    CMPSRV_BYTES body, answer;
+    int status;
+};
+STAILQ_HEAD(cmpsrv_http_jobs, cmpsrv_http_job_st);
+
+void cmpsrv_http_job_free(CMPSRV_HTTP_JOB *job);
+
+/* A pool without threads yet; wake_fd is the eventfd that it writes to when jobs are done. */
+CMPSRV_HTTP_POOL *cmpsrv_http_pool_new(const CMPSRV_HTTP_OPTIONS *options, int wake_fd);
+/* Starts the workers, all signals blocked in them. 1, or 0 when there was not even one. */
+int cmpsrv_http_pool_start(CMPSRV_HTTP_POOL *pool);
+/* Takes the job over: 1, or 0 when the queue is full. */
+int cmpsrv_http_pool_submit(CMPSRV_HTTP_POOL *pool, CMPSRV_HTTP_JOB *job);
+/* A tick is due. */
+void cmpsrv_http_pool_tick(CMPSRV_HTTP_POOL *pool);
+/* Moves the jobs that are done to the end of *jobs. */
+void cmpsrv_http_pool_done(CMPSRV_HTTP_POOL *pool, struct cmpsrv_http_jobs *jobs);
+/* Begins no more work and waits at most ms until none is running. */
+void cmpsrv_http_pool_close(CMPSRV_HTTP_POOL *pool, int64_t ms);
+/* Closes, and waits for the workers without a limit. */
+void cmpsrv_http_pool_free(CMPSRV_HTTP_POOL *pool);
+
+#endif
