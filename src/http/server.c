@@ -437,6 +437,7 @@ int cmpsrv_http_run(CMPSRV_HTTP *h)
     h->running = 0;
     close_connections(h);
     close_listeners(h);
+    event_base_loop(h->base, EVLOOP_NONBLOCK); /* where bufferevents really close */
     cmpsrv_http_pool_close(h->pool, h->stop_by - cmpsrv_time_mono());
     return ok;
 }
