@@ -1,287 +1,367 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A connection: idle, reading a message, waiting for its worker, writing the answer, and either
- * idle again or closing. One timer, set anew at each step; the one for a message runs from its
- * first octet and is never extended.
+ * One connection: reads a request, hands it to the pool, writes the answer, and again. A table says
+ * for each state whether input is read and which deadline runs; deadlines are absolute for the
+ * state, so that a peer cannot buy time by the octet. Called by libevent and server.c, on the loop
+ * only. Knows nothing of sockets but the bufferevent, and nothing of CMP.
  */
 #include "config.h"
 
 #include "http/http_local.h"
 
+#include <netdb.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 
-#include <netinet/in.h>
-#include <netinet/tcp.h>
-
+#include <event2/buffer.h>
 #include <openssl/crypto.h>
 
-enum { LINGER_OCTETS = 1 << 24, LINGER_MS = 2000, READ_HIGH_WATER = 65536 };
+#define INPUT_BUFFER   16384         /* octets that wait unparsed, for instance pipelined */
+#define LINGER_OCTETS  (8UL << 20)   /* what a refused sender may still send before it listens */
+#define LINGER_MS      INT64_C(5000) /* and for how long */
+#define LINGER_STOP_MS INT64_C(500)  /* the same while the server stops */
+#define CONTINUE       "HTTP/1.1 100 Continue\r\n\r\n"
+#define CMP_FIELDS                                                                                 \
+    "Content-Type: application/pkixcmp\r\nCache-Control: no-cache\r\nPragma: no-cache\r\n"
+#define TEXT_FIELDS "Content-Type: text/plain\r\n"
 
-static void set_timer(HTTP_CONN *c, int64_t ms)
+enum state { IDLE, READING, WORKING, WRITING, LINGERING };
+
+static int64_t idle_ms(const CMPSRV_HTTP *h)
 {
-    struct timeval tv = {(time_t)(ms / 1000), (suseconds_t)(ms % 1000 * 1000)};
-
-    evtimer_add(c->timer, &tv);
+    return h->options.idle_timeout;
 }
 
-/* ---- answers
- * -----------------------------------------------------------------------------------------------------
- */
-
-static void write_head(HTTP_CONN *c, int status, const char *type, size_t length, const char *more)
+static int64_t message_ms(const CMPSRV_HTTP *h)
 {
-    evbuffer_add_printf(bufferevent_get_output(c->bev),
-                        "HTTP/1.%d %d %s\r\nContent-Type: %s\r\nContent-Length: %zu\r\n"
-                        "Cache-Control: no-cache\r\nPragma: no-cache\r\n%sConnection: %s\r\n\r\n",
-                        cmpsrv_http_parser_request(c->parser)->http_1_0 ? 0 : 1, status,
-                        cmpsrv_http_phrase(status), type, length, more,
-                        c->keep_alive ? "keep-alive" : "close");
+    return h->options.message_timeout;
 }
 
-static void start_writing(HTTP_CONN *c)
+static int64_t linger_ms(const CMPSRV_HTTP *h)
 {
-    c->state = CONN_WRITING;
-    bufferevent_disable(c->bev, EV_READ);
-    bufferevent_enable(c->bev, EV_WRITE);
-    set_timer(c, c->http->o.message_timeout);
+    int64_t ms = h->stopping ? LINGER_STOP_MS : LINGER_MS;
+
+    return ms < message_ms(h) ? ms : message_ms(h);
 }
 
-/* An answer that is not CMP: the phrase, never anything of the request. */
-static void answer_status(HTTP_CONN *c, int status)
-{
-    const char *phrase = cmpsrv_http_phrase(status);
-    const char *more = status == 405   ? "Allow: POST\r\n"
-                       : status == 503 ? "Retry-After: 1\r\n"
-                                       : "";
+static void refuse_late(CMPSRV_HTTP_CONN *c);
 
-    write_head(c, status, "text/plain", strlen(phrase) + 1, more);
-    evbuffer_add_printf(bufferevent_get_output(c->bev), "%s\n", phrase);
-    start_writing(c);
-}
+/* WORKING has no deadline: a worker cannot be called back, and no octet is waited for. */
+static const struct {
+    int reads;
+    int64_t (*deadline)(const CMPSRV_HTTP *h);
+    void (*late)(CMPSRV_HTTP_CONN *c);
+} states[] = {
+    [IDLE] = {1, idle_ms, cmpsrv_http_conn_free},
+    [READING] = {1, message_ms, refuse_late},
+    [WORKING] = {0, NULL, NULL},
+    [WRITING] = {0, message_ms, cmpsrv_http_conn_free},
+    [LINGERING] = {1, linger_ms, cmpsrv_http_conn_free},
+};
 
-static void free_answer(const void *data, size_t n, void *arg)
+static void arm(CMPSRV_HTTP_CONN *c)
 {
-    (void)n, (void)arg;
-    OPENSSL_free((void *)(uintptr_t)data);
-}
+    struct timeval tv;
+    int64_t ms;
 
-void cmpsrv_http_conn_answer(HTTP_CONN *c, HTTP_JOB *job)
-{
-    c->job = NULL;
-    if (c->http->stopping)
-        c->keep_alive = 0;
-    if (!job->ok) {
-        answer_status(c, job->status);
+    event_del(c->deadline);
+    if (states[c->state].deadline == NULL)
         return;
-    }
-    write_head(c, 200, "application/pkixcmp", job->rsp_len, "");
-    if (evbuffer_add_reference(bufferevent_get_output(c->bev), job->rsp, job->rsp_len, free_answer,
-                               NULL) == 0)
-        job->rsp = NULL;
-    start_writing(c);
+    ms = states[c->state].deadline(c->http);
+    tv.tv_sec = (time_t)(ms / 1000);
+    tv.tv_usec = (suseconds_t)(ms % 1000) * 1000;
+    event_add(c->deadline, &tv);
 }
 
-/* ---- reading
- * ---------------------------------------------------------------------------------------------------------
- */
+static void enter(CMPSRV_HTTP_CONN *c, enum state state)
+{
+    c->state = state;
+    arm(c);
+    if (states[state].reads)
+        bufferevent_enable(c->bev, EV_READ);
+    else
+        bufferevent_disable(c->bev, EV_READ);
+}
 
-static void refuse(HTTP_CONN *c)
+/* ---- answers --------------------------------------------------------------------------------- */
+
+static const char *fields_of(int status)
+{
+    switch (status) {
+    case 405:
+        return "Allow: POST\r\n";
+    case 503:
+        return "Retry-After: 1\r\n";
+    default:
+        return "";
+    }
+}
+
+/* Begins the answer. 1, or 0 without memory. */
+static int write_head(CMPSRV_HTTP_CONN *c, int status, size_t length, const char *fields)
 {
     const CMPSRV_HTTP_REQUEST *r = cmpsrv_http_parser_request(c->parser);
 
-    cmpsrv_log(c->http->o.log, CMPSRV_LOG_INFO, "http: %d: %s", r->status, r->problem);
-    c->keep_alive = 0; /* where the next message begins is not known */
-    answer_status(c, r->status);
+    c->close |= c->http->stopping || !r->keep_alive;
+    enter(c, WRITING);
+    return evbuffer_add_printf(
+               bufferevent_get_output(c->bev),
+               "HTTP/1.%d %d %s\r\n%s%sContent-Length: %zu\r\nConnection: %s\r\n\r\n",
+               r->http_1_0 ? 0 : 1, status, cmpsrv_http_phrase(status), fields, fields_of(status),
+               length, c->close ? "close" : "keep-alive") > 0;
 }
 
-static void start_work(HTTP_CONN *c)
+static void free_body(const void *p, size_t n, void *arg)
+{
+    (void)n;
+    (void)arg;
+    OPENSSL_free((void *)(uintptr_t)p);
+}
+
+/* Takes the octets of *body. */
+static void answer_cmp(CMPSRV_HTTP_CONN *c, CMPSRV_BYTES *body)
+{
+    struct evbuffer *out = bufferevent_get_output(c->bev);
+
+    if (!write_head(c, 200, body->n, CMP_FIELDS) ||
+        evbuffer_add_reference(out, body->p, body->n, free_body, NULL) != 0) {
+        cmpsrv_http_conn_free(c);
+        return;
+    }
+    *body = (CMPSRV_BYTES){NULL, 0};
+}
+
+/* The text is the phrase: nothing of the request comes back. */
+static void answer_error(CMPSRV_HTTP_CONN *c, int status)
+{
+    const char *phrase = cmpsrv_http_phrase(status);
+
+    if (!write_head(c, status, strlen(phrase) + 1, TEXT_FIELDS) ||
+        evbuffer_add_printf(bufferevent_get_output(c->bev), "%s\n", phrase) < 0)
+        cmpsrv_http_conn_free(c);
+}
+
+static void log_refusal(const CMPSRV_HTTP_CONN *c, int status, const char *problem)
+{
+    struct sockaddr_storage ss;
+    socklen_t n = sizeof(ss);
+    char host[64] = "?", port[8] = "?";
+
+    if (!cmpsrv_log_enabled(c->http->options.log, CMPSRV_LOG_INFO))
+        return;
+    if (getpeername(bufferevent_getfd(c->bev), (struct sockaddr *)&ss, &n) == 0)
+        getnameinfo((struct sockaddr *)&ss, n, host, sizeof(host), port, sizeof(port),
+                    NI_NUMERICHOST | NI_NUMERICSERV);
+    cmpsrv_log(c->http->options.log, CMPSRV_LOG_INFO, "http: %s port %s: %d: %s", host, port,
+               status, problem);
+}
+
+/* Where the request ends is not known, so the connection cannot go on. */
+static void refuse(CMPSRV_HTTP_CONN *c, int status, const char *problem)
+{
+    log_refusal(c, status, problem);
+    c->close = 1;
+    answer_error(c, status);
+}
+
+static void refuse_late(CMPSRV_HTTP_CONN *c)
+{
+    refuse(c, 408, "message not complete within the time for one");
+}
+
+/* ---- requests -------------------------------------------------------------------------------- */
+
+/* Path and body change hands, they are not copied. */
+static CMPSRV_HTTP_JOB *take_job(CMPSRV_HTTP_CONN *c)
 {
     CMPSRV_HTTP_REQUEST *r = cmpsrv_http_parser_request(c->parser);
-    HTTP_JOB *job = OPENSSL_zalloc(sizeof(*job));
+    CMPSRV_HTTP_JOB *job = OPENSSL_zalloc(sizeof(*job));
 
-    evtimer_del(c->timer);
-    bufferevent_disable(c->bev, EV_READ);
-    c->keep_alive = r->keep_alive && !c->http->stopping;
-    c->state = CONN_WORKING;
-    if (job != NULL) {
-        job->conn = c;
-        job->path = r->path;
-        job->body = r->body;
-        r->path = NULL;
-        r->body = (CMPSRV_BYTES){NULL, 0};
-        if (cmpsrv_http_pool_put(c->http->pool, job)) {
-            c->job = job;
-            return;
-        }
+    if (job == NULL)
+        return NULL;
+    job->conn = c;
+    job->path = r->path;
+    job->body = r->body;
+    r->path = NULL;
+    r->body = (CMPSRV_BYTES){NULL, 0};
+    return job;
+}
+
+static void dispatch(CMPSRV_HTTP_CONN *c)
+{
+    CMPSRV_HTTP_JOB *job = take_job(c);
+
+    enter(c, WORKING);
+    if (job != NULL && cmpsrv_http_pool_submit(c->http->pool, job)) {
+        c->job = job;
+        return;
     }
     cmpsrv_http_job_free(job);
-    answer_status(c, 503);
+    log_refusal(c, 503, "the queue is full");
+    answer_error(c, 503);
 }
 
-/* RFC 9110 10.1.1: the client waits for a word before it sends the body. */
-static void say_continue(HTTP_CONN *c)
+void cmpsrv_http_conn_answer(CMPSRV_HTTP_JOB *job)
 {
-    if (!cmpsrv_http_parser_request(c->parser)->expect_continue || c->said_continue)
-        return;
-    c->said_continue = 1;
-    evbuffer_add_printf(bufferevent_get_output(c->bev), "HTTP/1.1 100 Continue\r\n\r\n");
+    CMPSRV_HTTP_CONN *c = job->conn;
+
+    if (c != NULL) {
+        c->job = NULL;
+        if (job->status == 200)
+            answer_cmp(c, &job->answer);
+        else
+            answer_error(c, job->status);
+    }
+    cmpsrv_http_job_free(job);
 }
 
-static void read_message(HTTP_CONN *c)
+/* Feeds what has come until a request is complete; the rest of the input waits for its turn. */
+static CMPSRV_HTTP_PARSE feed(CMPSRV_HTTP_CONN *c)
 {
     struct evbuffer *in = bufferevent_get_input(c->bev);
-    CMPSRV_HTTP_PARSE result = CMPSRV_HTTP_MORE;
-    struct evbuffer_iovec v;
-    size_t used;
+    CMPSRV_HTTP_PARSE outcome = CMPSRV_HTTP_MORE;
+    size_t n, used;
 
-    while (result == CMPSRV_HTTP_MORE && evbuffer_peek(in, -1, NULL, &v, 1) > 0 && v.iov_len > 0) {
-        if (c->state == CONN_IDLE) {
-            c->state = CONN_READING;
-            set_timer(c, c->http->o.message_timeout);
-        }
-        result = cmpsrv_http_parser_feed(c->parser, v.iov_base, v.iov_len, &used);
+    while (outcome == CMPSRV_HTTP_MORE && (n = evbuffer_get_contiguous_space(in)) > 0) {
+        outcome = cmpsrv_http_parser_feed(c->parser, evbuffer_pullup(in, (ev_ssize_t)n), n, &used);
         evbuffer_drain(in, used);
     }
-    if (result == CMPSRV_HTTP_DONE)
-        start_work(c);
-    else if (result == CMPSRV_HTTP_REFUSED)
-        refuse(c);
-    else
-        say_continue(c);
+    return outcome;
 }
 
-/* What a refused client still sends is thrown away, so that it can read its answer before the
- * connection is reset. */
-static void linger(HTTP_CONN *c)
+static void read_request(CMPSRV_HTTP_CONN *c)
+{
+    CMPSRV_HTTP_PARSE outcome = feed(c);
+    CMPSRV_HTTP_REQUEST *r = cmpsrv_http_parser_request(c->parser);
+
+    if (outcome == CMPSRV_HTTP_DONE) {
+        dispatch(c);
+        return;
+    }
+    if (outcome == CMPSRV_HTTP_REFUSED) {
+        refuse(c, r->status, r->problem);
+        return;
+    }
+    if (c->state == IDLE && cmpsrv_http_parser_started(c->parser))
+        enter(c, READING);
+    if (r->expect_continue) {
+        r->expect_continue = 0;
+        bufferevent_write(c->bev, CONTINUE, sizeof(CONTINUE) - 1);
+    }
+}
+
+/* ---- the end of an answer -------------------------------------------------------------------- */
+
+/* A close with unread input would make the kernel reset the connection, and the peer lose the
+ * answer: so only our half is closed, and what still comes is thrown away for a while. */
+static void linger(CMPSRV_HTTP_CONN *c)
+{
+    if (shutdown(bufferevent_getfd(c->bev), SHUT_WR) != 0) {
+        cmpsrv_http_conn_free(c);
+        return;
+    }
+    cmpsrv_http_parser_reset(c->parser);
+    enter(c, LINGERING);
+}
+
+static void throw_away(CMPSRV_HTTP_CONN *c)
 {
     struct evbuffer *in = bufferevent_get_input(c->bev);
     size_t n = evbuffer_get_length(in);
 
+    c->drained += n;
     evbuffer_drain(in, n);
-    c->lingered += n;
-    if (c->lingered > LINGER_OCTETS)
+    if (c->drained > LINGER_OCTETS)
         cmpsrv_http_conn_free(c);
-}
-
-static void on_read(struct bufferevent *bev, void *arg)
-{
-    HTTP_CONN *c = arg;
-
-    (void)bev;
-    if (c->state == CONN_IDLE || c->state == CONN_READING)
-        read_message(c);
-    else if (c->state == CONN_LINGERING)
-        linger(c);
-}
-
-/* ---- after the answer
- * -----------------------------------------------------------------------------------------------------
- */
-
-static void go_idle(HTTP_CONN *c)
-{
-    cmpsrv_http_parser_reset(c->parser);
-    c->said_continue = 0;
-    c->state = CONN_IDLE;
-    set_timer(c, c->http->o.idle_timeout);
-    bufferevent_enable(c->bev, EV_READ);
-    if (evbuffer_get_length(bufferevent_get_input(c->bev)) > 0)
-        read_message(c); /* the next message was sent before this answer */
-}
-
-static void start_lingering(HTTP_CONN *c)
-{
-    c->state = CONN_LINGERING;
-    shutdown(bufferevent_getfd(c->bev), SHUT_WR);
-    set_timer(c, LINGER_MS);
-    bufferevent_enable(c->bev, EV_READ);
-    linger(c);
 }
 
 static void on_written(struct bufferevent *bev, void *arg)
 {
-    HTTP_CONN *c = arg;
+    CMPSRV_HTTP_CONN *c = arg;
 
-    if (c->state != CONN_WRITING || evbuffer_get_length(bufferevent_get_output(bev)) > 0)
+    if (c->state != WRITING || evbuffer_get_length(bufferevent_get_output(bev)) > 0)
         return;
-    if (c->keep_alive)
-        go_idle(c);
-    else
-        start_lingering(c);
+    if (c->close || c->http->stopping) {
+        linger(c);
+        return;
+    }
+    cmpsrv_http_parser_reset(c->parser);
+    enter(c, IDLE);
+    read_request(c);
 }
 
+static void on_read(struct bufferevent *bev, void *arg)
+{
+    CMPSRV_HTTP_CONN *c = arg;
+
+    (void)bev;
+    if (c->state == LINGERING)
+        throw_away(c);
+    else if (states[c->state].reads)
+        read_request(c);
+}
+
+/* The peer has closed, or the socket failed: in no state is there anybody left to talk to. */
 static void on_event(struct bufferevent *bev, short what, void *arg)
 {
     (void)bev;
-    if (what & (BEV_EVENT_EOF | BEV_EVENT_ERROR))
-        cmpsrv_http_conn_free(arg);
+    (void)what;
+    cmpsrv_http_conn_free(arg);
 }
 
 static void on_deadline(evutil_socket_t fd, short what, void *arg)
 {
-    HTTP_CONN *c = arg;
+    CMPSRV_HTTP_CONN *c = arg;
 
-    (void)fd, (void)what;
-    if (c->state != CONN_READING) {
-        cmpsrv_http_conn_free(c);
-        return;
-    }
-    cmpsrv_log(c->http->o.log, CMPSRV_LOG_INFO, "http: 408: the message did not arrive in time");
-    c->keep_alive = 0;
-    answer_status(c, 408);
+    (void)fd;
+    (void)what;
+    states[c->state].late(c);
 }
 
-/* ---- coming and going
- * -------------------------------------------------------------------------------------------------------
- */
+/* ---- life ------------------------------------------------------------------------------------ */
 
-HTTP_CONN *cmpsrv_http_conn_new(CMPSRV_HTTP *h, evutil_socket_t fd)
+CMPSRV_HTTP_CONN *cmpsrv_http_conn_new(CMPSRV_HTTP *h, struct bufferevent *bev)
 {
-    HTTP_CONN *c = OPENSSL_zalloc(sizeof(*c));
-    int on = 1;
+    CMPSRV_HTTP_CONN *c = OPENSSL_zalloc(sizeof(*c));
 
-    if (c == NULL || (c->parser = cmpsrv_http_parser_new(h->o.max_body)) == NULL ||
-        (c->timer = evtimer_new(h->base, on_deadline, c)) == NULL ||
-        (c->bev = bufferevent_socket_new(h->base, fd, BEV_OPT_CLOSE_ON_FREE)) == NULL) {
-        if (c != NULL && c->timer != NULL)
-            event_free(c->timer);
-        cmpsrv_http_parser_free(c == NULL ? NULL : c->parser);
+    if (c == NULL || (c->parser = cmpsrv_http_parser_new(h->options.max_body)) == NULL ||
+        (c->deadline = evtimer_new(h->base, on_deadline, c)) == NULL) {
+        if (c != NULL)
+            cmpsrv_http_parser_free(c->parser);
         OPENSSL_free(c);
+        bufferevent_free(bev);
         return NULL;
     }
-    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
     c->http = h;
-    c->next = h->conns;
-    if (h->conns != NULL)
-        h->conns->prev = c;
-    h->conns = c;
-    h->conns_n++;
-    bufferevent_setcb(c->bev, on_read, on_written, on_event, c);
-    bufferevent_setwatermark(c->bev, EV_READ, 0, READ_HIGH_WATER);
-    set_timer(c, h->o.idle_timeout);
-    bufferevent_enable(c->bev, EV_READ | EV_WRITE);
-    cmpsrv_http_count_changed(h);
+    c->bev = bev;
+    TAILQ_INSERT_TAIL(&h->conns, c, link);
+    h->n_conns++;
+    bufferevent_setwatermark(bev, EV_READ, 0, INPUT_BUFFER);
+    bufferevent_setcb(bev, on_read, on_written, on_event, c);
+    enter(c, IDLE);
     return c;
 }
 
-void cmpsrv_http_conn_free(HTTP_CONN *c)
+void cmpsrv_http_conn_free(CMPSRV_HTTP_CONN *c)
 {
     CMPSRV_HTTP *h = c->http;
 
     if (c->job != NULL)
-        c->job->conn = NULL; /* its answer goes nowhere */
-    if (c->prev != NULL)
-        c->prev->next = c->next;
-    else
-        h->conns = c->next;
-    if (c->next != NULL)
-        c->next->prev = c->prev;
-    h->conns_n--;
-    event_free(c->timer);
+        c->job->conn = NULL;
+    TAILQ_REMOVE(&h->conns, c, link);
+    h->n_conns--;
+    event_free(c->deadline);
     bufferevent_free(c->bev);
     cmpsrv_http_parser_free(c->parser);
     OPENSSL_free(c);
-    cmpsrv_http_count_changed(h);
+    cmpsrv_http_conn_gone(h);
+}
+
+void cmpsrv_http_conn_stop(CMPSRV_HTTP_CONN *c)
+{
+    if (c->state == IDLE)
+        cmpsrv_http_conn_free(c);
+    else if (c->state == LINGERING)
+        arm(c);
 }

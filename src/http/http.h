@@ -36,10 +36,12 @@ int cmpsrv_http_listen(CMPSRV_HTTP *h, const char *url, CMPSRV_REFUSAL *why);
 /* The port that the i-th listener is bound to, 0 if there is none. */
 int cmpsrv_http_port(const CMPSRV_HTTP *h, size_t i);
 /* Runs until cmpsrv_http_stop(): then listeners close, requests in flight are answered (at most
- * `message_timeout`), and it returns. 1/0. */
+ * `message_timeout`), and it returns. 1/0. Ignores SIGPIPE from here on, unless the program handles
+ * it: libevent writes with writev(2), which has no MSG_NOSIGNAL. The workers block all signals. */
 int cmpsrv_http_run(CMPSRV_HTTP *h);
 /* From any thread or a signal handler. */
 void cmpsrv_http_stop(CMPSRV_HTTP *h);
+/* Not while run is running. Waits for a handler that has outlived the `message_timeout` of run. */
 void cmpsrv_http_free(CMPSRV_HTTP *h);
 
 /* ---- parser.c: incremental, strict HTTP/1.x request parser --------------------------------------
@@ -54,7 +56,7 @@ typedef struct cmpsrv_http_request_st {
     int keep_alive; /* the client wants the connection to go on */
     int http_1_0;
     int expect_continue; /* 100-continue is due before the body comes */
-    int status;          /* REFUSED: 400, 405, 411, 413, 415, 501, 505 */
+    int status;          /* REFUSED: 400, 405, 411, 413, 415, 417, 501, 503 (no memory), 505 */
     const char *problem; /* REFUSED: for the log; static */
 } CMPSRV_HTTP_REQUEST;
 typedef struct cmpsrv_http_parser_st CMPSRV_HTTP_PARSER;
@@ -68,7 +70,8 @@ CMPSRV_HTTP_REQUEST *cmpsrv_http_parser_request(CMPSRV_HTTP_PARSER *p);
 /* Whether the first octet of a request has been seen. */
 int cmpsrv_http_parser_started(const CMPSRV_HTTP_PARSER *p);
 void cmpsrv_http_parser_reset(CMPSRV_HTTP_PARSER *p);
-/* Reason phrase of a status ("Not Found" is "No such CMP alias", see interfaces.md 4). */
+/* Reason phrase of a status ("Not Found" is "No such CMP alias", see interfaces.md 4); NULL for one
+ * that this server does not send. */
 const char *cmpsrv_http_phrase(int status);
 
 #endif

@@ -1,84 +1,105 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Privates of http. Everything but the pool belongs to the loop's thread; workers see jobs only.
+ * What server.c (loop, listeners), conn.c (one connection) and pool.c (workers) know of each other.
+ * Loop and connections live on one thread, the one in cmpsrv_http_run(); libevent is touched there
+ * only, hence without locks. Between it and the workers go jobs, through the pool's two queues.
  */
 #ifndef CMPSRV_HTTP_LOCAL_H
 #define CMPSRV_HTTP_LOCAL_H
 
-#include <pthread.h>
-
-#include <event2/buffer.h>
-#include <event2/bufferevent.h>
-#include <event2/event.h>
-#include <event2/listener.h>
-
 #include "http/http.h"
 
-typedef struct http_conn_st HTTP_CONN;
+#include <stdatomic.h>
+#include <sys/queue.h>
 
-/* One message on its way to a worker and back. conn is NULL when the client has gone meanwhile. */
-typedef struct http_job_st {
-    struct http_job_st *next;
-    HTTP_CONN *conn; /* the loop's */
-    int is_tick;
-    char *path;
-    CMPSRV_BYTES body;
-    unsigned char *rsp;
-    size_t rsp_len;
-    int ok, status;
-} HTTP_JOB;
-void cmpsrv_http_job_free(HTTP_JOB *job);
+#include <event2/bufferevent.h>
+#include <event2/event.h>
 
-/* ---- pool.c: workers and the two queues between them and the loop
- * ---------------------------------- */
+typedef struct cmpsrv_http_conn_st CMPSRV_HTTP_CONN;
+typedef struct cmpsrv_http_job_st CMPSRV_HTTP_JOB;
+typedef struct cmpsrv_http_pool_st CMPSRV_HTTP_POOL;
+typedef struct cmpsrv_http_listener_st CMPSRV_HTTP_LISTENER;
 
-typedef struct http_pool_st HTTP_POOL;
-/* `wake` is made active in the loop whenever a job has come back. */
-HTTP_POOL *cmpsrv_http_pool_new(const CMPSRV_HTTP_OPTIONS *o, struct event *wake);
-/* Takes the job: 1, or 0 when the queue is full (the job stays the caller's). */
-int cmpsrv_http_pool_put(HTTP_POOL *p, HTTP_JOB *job);
-/* The jobs that have come back, as a list. */
-HTTP_JOB *cmpsrv_http_pool_take(HTTP_POOL *p);
-/* Waits for jobs under way, drops those that wait. NULL is fine. */
-void cmpsrv_http_pool_free(HTTP_POOL *p);
+/* ---- server.c -------------------------------------------------------------------------------- */
 
-/* ---- conn.c
- * -------------------------------------------------------------------------------------------- */
-
-struct http_conn_st {
+struct cmpsrv_http_listener_st {
+    TAILQ_ENTRY(cmpsrv_http_listener_st) link;
     CMPSRV_HTTP *http;
-    HTTP_CONN *prev, *next;
-    struct bufferevent *bev;
-    struct event *timer;
-    CMPSRV_HTTP_PARSER *parser;
-    HTTP_JOB *job; /* in work */
-    enum { CONN_IDLE, CONN_READING, CONN_WORKING, CONN_WRITING, CONN_LINGERING } state;
-    int keep_alive, said_continue;
-    size_t lingered; /* octets thrown away */
+    struct event *accept;
+    int fd, port;
 };
-HTTP_CONN *cmpsrv_http_conn_new(CMPSRV_HTTP *h, evutil_socket_t fd);
-void cmpsrv_http_conn_free(HTTP_CONN *c);
-/* The worker's answer. */
-void cmpsrv_http_conn_answer(HTTP_CONN *c, HTTP_JOB *job);
-
-/* ---- server.c
- * ------------------------------------------------------------------------------------------ */
-
-enum { HTTP_MAX_LISTENERS = 16 };
 
 struct cmpsrv_http_st {
-    CMPSRV_HTTP_OPTIONS o;
+    CMPSRV_HTTP_OPTIONS options;
     struct event_base *base;
-    struct evconnlistener *listeners[HTTP_MAX_LISTENERS];
-    size_t listeners_n;
-    struct event *wake, *stop, *ticker, *resume, *give_up;
-    int stop_pipe[2];
-    int stopping, ticking;
-    HTTP_POOL *pool;
-    HTTP_CONN *conns;
-    size_t conns_n;
+    CMPSRV_HTTP_POOL *pool;
+    TAILQ_HEAD(cmpsrv_http_listeners, cmpsrv_http_listener_st) listeners;
+    TAILQ_HEAD(cmpsrv_http_conns, cmpsrv_http_conn_st) conns;
+    size_t n_conns, max_conns;
+    int accepting;    /* whether the listeners' events are in the loop */
+    int paused;       /* accept had no descriptor or memory: wait a little */
+    int running;      /* inside the loop */
+    int wake_fd;      /* eventfd: answers are there, or a stop is asked for */
+    atomic_int asked; /* to stop; from any thread or signal handler */
+    int stopping;
+    int64_t stop_by; /* of cmpsrv_time_mono */
+    struct event *wake, *tick, *pause, *grace;
 };
-/* A connection has come or gone: listen or not, and end when stopping and nobody is left. */
-void cmpsrv_http_count_changed(CMPSRV_HTTP *h);
+
+/* Called by a connection that has gone. */
+void cmpsrv_http_conn_gone(CMPSRV_HTTP *h);
+
+/* ---- conn.c ---------------------------------------------------------------------------------- */
+
+struct cmpsrv_http_conn_st {
+    TAILQ_ENTRY(cmpsrv_http_conn_st) link;
+    CMPSRV_HTTP *http;
+    struct bufferevent *bev;
+    CMPSRV_HTTP_PARSER *parser;
+    struct event *deadline;
+    CMPSRV_HTTP_JOB *job; /* while it is with the pool */
+    unsigned state;
+    int close;      /* after the answer */
+    size_t drained; /* octets thrown away while lingering */
+};
+
+/* A connection on bev, which it owns from now on, in h's list. NULL without memory (bev freed). */
+CMPSRV_HTTP_CONN *cmpsrv_http_conn_new(CMPSRV_HTTP *h, struct bufferevent *bev);
+/* Closes at once. An answer that is still in work is dropped when it comes. */
+void cmpsrv_http_conn_free(CMPSRV_HTTP_CONN *c);
+/* The server stops: an idle connection goes at once, the others after their answer. */
+void cmpsrv_http_conn_stop(CMPSRV_HTTP_CONN *c);
+/* A worker is done with the job: sends its answer if the connection is still there. Frees job. */
+void cmpsrv_http_conn_answer(CMPSRV_HTTP_JOB *job);
+
+/* ---- pool.c ---------------------------------------------------------------------------------- */
+
+/* One request on its way through a worker. Only the loop touches conn; the rest belongs to whoever
+ * has the job: connection, pool, connection. */
+struct cmpsrv_http_job_st {
+    STAILQ_ENTRY(cmpsrv_http_job_st) next;
+    CMPSRV_HTTP_CONN *conn; /* NULL when it has gone */
+    char *path;
+    CMPSRV_BYTES body, answer;
+    int status;
+};
+STAILQ_HEAD(cmpsrv_http_jobs, cmpsrv_http_job_st);
+
+void cmpsrv_http_job_free(CMPSRV_HTTP_JOB *job);
+
+/* A pool without threads yet; wake_fd is the eventfd that it writes to when jobs are done. */
+CMPSRV_HTTP_POOL *cmpsrv_http_pool_new(const CMPSRV_HTTP_OPTIONS *options, int wake_fd);
+/* Starts the workers, all signals blocked in them. 1, or 0 when there was not even one. */
+int cmpsrv_http_pool_start(CMPSRV_HTTP_POOL *pool);
+/* Takes the job over: 1, or 0 when the queue is full. */
+int cmpsrv_http_pool_submit(CMPSRV_HTTP_POOL *pool, CMPSRV_HTTP_JOB *job);
+/* A tick is due. */
+void cmpsrv_http_pool_tick(CMPSRV_HTTP_POOL *pool);
+/* Moves the jobs that are done to the end of *jobs. */
+void cmpsrv_http_pool_done(CMPSRV_HTTP_POOL *pool, struct cmpsrv_http_jobs *jobs);
+/* Begins no more work and waits at most ms until none is running. */
+void cmpsrv_http_pool_close(CMPSRV_HTTP_POOL *pool, int64_t ms);
+/* Closes, and waits for the workers without a limit. */
+void cmpsrv_http_pool_free(CMPSRV_HTTP_POOL *pool);
 
 #endif

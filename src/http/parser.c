@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A strict, incremental parser of HTTP/1.x requests (RFC 9112) as RFC 9811 needs them: POST with a
- * DER body. No I/O. Our own and not evhttp's, which waits for a body that has no length (411 comes
- * too late), takes the first of two lengths, signed lengths, and bare line feeds. What is ambiguous
- * is refused, not repaired: that is what request smuggling lives on.
+ * The HTTP/1.x request parser (RFC 9112): octets in, one POST with its body out, or the status that
+ * refuses it. Called by conn.c; does no I/O and knows no clock. A table of states: some collect a
+ * line and hand it to a function, the others take counted octets. Every decision falls on an octet
+ * or a line, never on how much happened to arrive, so how the input is cut cannot change the
+ * outcome. Where the RFC lets a server repair, this one refuses: two readings of one request are
+ * what smuggling lives on.
  */
 #include "config.h"
 
@@ -14,37 +16,59 @@
 
 #include <openssl/crypto.h>
 
-typedef enum { HEAD, BODY, CHUNK_SIZE, CHUNK_DATA, CHUNK_END, TRAILER, END, REFUSED } STATE;
+#define MAX_CHUNK_DIGITS    8
+#define MAX_CHUNK_EXTENSION 256 /* octets, over all chunks of a message */
+#define MAX_LENGTH_DIGITS   18
 
-enum { MAX_LINE = 256, MAX_TRAILER = 1024 };
+enum state {
+    REQUEST_LINE,
+    HEADER,
+    BODY,
+    CHUNK_SIZE,
+    CHUNK_DATA,
+    CHUNK_END,
+    TRAILER,
+    DONE,
+    REFUSED
+};
+enum field { HOST, LENGTH, CODING, TYPE, CONNECTION, EXPECT };
+
+typedef struct {
+    unsigned char *p;
+    size_t n, cap;
+} GROWING;
 
 struct cmpsrv_http_parser_st {
-    STATE state;
     size_t max_body;
-    char head[CMPSRV_HTTP_MAX_HEADER + 1];
-    size_t head_n;
-    char line[MAX_LINE + 1]; /* of a chunk size or trailer */
-    size_t line_n, trailer_n;
-    size_t want; /* octets of the body, or of the chunk, still to come */
-    size_t body_cap;
-    int wrong_type; /* Content-Type is not ours */
+    enum state state;
+    int started;
     CMPSRV_HTTP_REQUEST req;
+    GROWING line, body;
+    size_t budget;         /* octets that the lines of this part may still have */
+    size_t extension_left; /* the same for chunk extensions */
+    uint64_t left;         /* octets still to come of the body or the chunk */
+    int skipped_line;  /* the one empty line before a request that RFC 9112 2.2 asks to ignore */
+    int method_status; /* 0 for POST */
+    unsigned seen;     /* 1 << enum field */
+    uint64_t length;
+    int chunked, type_ok, close, keep, expect, expect_other;
 };
 
 static const struct {
     int status;
-    const char *phrase;
+    const char *text;
 } phrases[] = {
     {200, "OK"},
     {400, "Bad Request"},
+    {403, "Forbidden"},
     {405, "Method Not Allowed"},
     {408, "Request Timeout"},
     {411, "Length Required"},
     {413, "Content Too Large"},
     {415, "Unsupported Media Type"},
     {417, "Expectation Failed"},
+    {500, "Internal Server Error"},
     {501, "Not Implemented"},
-    {503, "Service Unavailable"},
     {505, "HTTP Version Not Supported"},
 };
 
@@ -52,35 +76,507 @@ const char *cmpsrv_http_phrase(int status)
 {
     if (status == 404)
         return CMPSRV_reason_info(CMPSRV_R_NO_SUCH_ALIAS)->text;
+    if (status == 503)
+        return CMPSRV_reason_info(CMPSRV_R_OVERLOADED)->text;
     for (size_t i = 0; i < CMPSRV_ARRAY_SIZE(phrases); i++)
         if (phrases[i].status == status)
-            return phrases[i].phrase;
-    return "Error";
+            return phrases[i].text;
+    return NULL;
+}
+
+static int refuse(CMPSRV_HTTP_PARSER *p, int status, const char *problem)
+{
+    p->state = REFUSED;
+    p->req.status = status;
+    p->req.problem = problem;
+    p->req.expect_continue = 0;
+    return 0;
+}
+
+/* Grows by doubling with what really came: an announced length alone costs no memory. */
+static int append(CMPSRV_HTTP_PARSER *p, GROWING *b, const unsigned char *data, size_t n)
+{
+    if (n > b->cap - b->n) {
+        size_t cap = b->cap < 256 ? 512 : 2 * b->cap;
+        unsigned char *q;
+
+        if (cap < b->n + n)
+            cap = b->n + n;
+        if ((q = OPENSSL_realloc(b->p, cap)) == NULL)
+            return refuse(p, 503, "out of memory");
+        b->p = q;
+        b->cap = cap;
+    }
+    memcpy(b->p + b->n, data, n);
+    b->n += n;
+    return 1;
+}
+
+static void drop(GROWING *b)
+{
+    OPENSSL_free(b->p);
+    *b = (GROWING){NULL, 0, 0};
+}
+
+/* ---- octets and slices; of ASCII, whatever the locale ---------------------------------------- */
+
+static int is_digit(unsigned char c)
+{
+    return c >= '0' && c <= '9';
+}
+
+static int is_alnum(unsigned char c)
+{
+    return is_digit(c) || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+}
+
+static int is_one_of(unsigned char c, const char *set)
+{
+    return c != '\0' && strchr(set, c) != NULL;
+}
+
+/* Whether s is not empty and consists of letters, digits and the others. */
+static int is_made_of(CMPSRV_SLICE s, const char *others)
+{
+    for (size_t i = 0; i < s.n; i++)
+        if (!is_alnum(s.p[i]) && !is_one_of(s.p[i], others))
+            return 0;
+    return s.n > 0;
+}
+
+static int is_token(CMPSRV_SLICE s)
+{
+    return is_made_of(s, "!#$%&'*+-.^_`|~");
+}
+
+static int is_word(CMPSRV_SLICE s, const char *word)
+{
+    return s.n == strlen(word) && strncasecmp((const char *)s.p, word, s.n) == 0;
+}
+
+static CMPSRV_SLICE skip(CMPSRV_SLICE s, size_t n)
+{
+    return (CMPSRV_SLICE){s.p + n, s.n - n};
+}
+
+static CMPSRV_SLICE trim(CMPSRV_SLICE s)
+{
+    while (s.n > 0 && is_one_of(s.p[0], " \t"))
+        s = skip(s, 1);
+    while (s.n > 0 && is_one_of(s.p[s.n - 1], " \t"))
+        s.n--;
+    return s;
+}
+
+/* Splits *rest at the first `at`: *head is before it, *rest after it. 0 if there is none. */
+static int cut(CMPSRV_SLICE *rest, char at, CMPSRV_SLICE *head)
+{
+    const unsigned char *q = rest->n > 0 ? memchr(rest->p, at, rest->n) : NULL;
+
+    if (q == NULL)
+        return 0;
+    *head = (CMPSRV_SLICE){rest->p, (size_t)(q - rest->p)};
+    *rest = skip(*rest, head->n + 1);
+    return 1;
+}
+
+/* ---- request line ---------------------------------------------------------------------------- */
+
+static int take_version(CMPSRV_HTTP_PARSER *p, CMPSRV_SLICE s)
+{
+    if (s.n != 8 || memcmp(s.p, "HTTP/", 5) != 0 || !is_digit(s.p[5]) || s.p[6] != '.' ||
+        !is_digit(s.p[7]) || s.p[5] == '0')
+        return refuse(p, 400, "not an HTTP version");
+    if (s.p[5] != '1')
+        return refuse(p, 505, "not HTTP/1.x");
+    p->req.http_1_0 = s.p[7] == '0';
+    return 1;
+}
+
+static int is_method(CMPSRV_SLICE s, const char *name)
+{
+    return cmpsrv_slice_eq(s, cmpsrv_slice_str(name));
+}
+
+/* 0 for POST, else the status that refuses it, after the headers have been found well-formed. */
+static int method_status(CMPSRV_SLICE method)
+{
+    static const char *const known[] = {"GET",     "HEAD",  "PUT",   "DELETE",
+                                        "OPTIONS", "PATCH", "TRACE", "CONNECT"};
+
+    if (is_method(method, "POST"))
+        return 0;
+    for (size_t i = 0; i < CMPSRV_ARRAY_SIZE(known); i++)
+        if (is_method(method, known[i]))
+            return 405;
+    return 501;
+}
+
+/* Takes scheme and authority off an absolute-form target. 0 if they are not well-formed. */
+static int strip_authority(CMPSRV_SLICE *target)
+{
+    static const char *const schemes[] = {"http://", "https://"};
+    size_t n, host, i;
+
+    for (i = 0; i < CMPSRV_ARRAY_SIZE(schemes); i++) {
+        n = strlen(schemes[i]);
+        if (target->n > n && is_word((CMPSRV_SLICE){target->p, n}, schemes[i]))
+            break;
+    }
+    if (i == CMPSRV_ARRAY_SIZE(schemes))
+        return 0;
+    *target = skip(*target, n);
+    for (host = 0; host < target->n && !is_one_of(target->p[host], "/?"); host++)
+        if (target->p[host] == '@')
+            return 0;
+    *target = skip(*target, host);
+    return host > 0;
+}
+
+/* Origin-form and absolute-form; "*" and host:port only with the methods that have them, which are
+ * refused later for what they are. */
+static int take_target(CMPSRV_HTTP_PARSER *p, CMPSRV_SLICE method, CMPSRV_SLICE target)
+{
+    int special =
+        (is_method(method, "OPTIONS") && is_word(target, "*")) || is_method(method, "CONNECT");
+    size_t slash;
+
+    if (!is_made_of(target, "-._~:/?[]@!$&'()*+,;=%"))
+        return refuse(p, 400, "request target has characters that a URI has not");
+    if (target.p[0] != '/' && !special && !strip_authority(&target))
+        return refuse(p, 400, "request target is neither a path nor http://host/path");
+    slash = target.n == 0 || target.p[0] != '/';
+    if ((p->req.path = OPENSSL_malloc(slash + target.n + 1)) == NULL)
+        return refuse(p, 503, "out of memory");
+    p->req.path[0] = '/';
+    memcpy(p->req.path + slash, target.p, target.n);
+    p->req.path[slash + target.n] = '\0';
+    return 1;
+}
+
+static int take_request_line(CMPSRV_HTTP_PARSER *p, CMPSRV_SLICE line)
+{
+    CMPSRV_SLICE method, target;
+
+    if (line.n == 0 && !p->skipped_line) {
+        p->skipped_line = 1;
+        return 1;
+    }
+    if (!cut(&line, ' ', &method) || !cut(&line, ' ', &target) || !is_token(method))
+        return refuse(p, 400, "request line is not METHOD SP target SP version");
+    if (!take_version(p, line) || !take_target(p, method, target))
+        return 0;
+    p->method_status = method_status(method);
+    p->state = HEADER;
+    return 1;
+}
+
+/* ---- header fields --------------------------------------------------------------------------- */
+
+static int take_host(CMPSRV_HTTP_PARSER *p, CMPSRV_SLICE value)
+{
+    if (value.n > 0 && !is_made_of(value, "-._~:[]!$&'()*+,;=%"))
+        return refuse(p, 400, "Host is not host[:port]");
+    return 1;
+}
+
+static int take_length(CMPSRV_HTTP_PARSER *p, CMPSRV_SLICE value)
+{
+    if (value.n == 0 || value.n > MAX_LENGTH_DIGITS)
+        return refuse(p, 400, "Content-Length is empty or too long");
+    for (size_t i = 0; i < value.n; i++) {
+        if (!is_digit(value.p[i]))
+            return refuse(p, 400, "Content-Length is not made of digits");
+        p->length = 10 * p->length + (uint64_t)(value.p[i] - '0');
+    }
+    return 1;
+}
+
+static int take_coding(CMPSRV_HTTP_PARSER *p, CMPSRV_SLICE value)
+{
+    p->chunked = is_word(value, "chunked");
+    return 1;
+}
+
+static int take_type(CMPSRV_HTTP_PARSER *p, CMPSRV_SLICE value)
+{
+    CMPSRV_SLICE type = value;
+
+    cut(&value, ';', &type);
+    type = trim(type);
+    p->type_ok = is_word(type, "application/pkixcmp") || is_word(type, "application/pkixcmp-poll");
+    return 1;
+}
+
+static int take_connection(CMPSRV_HTTP_PARSER *p, CMPSRV_SLICE value)
+{
+    CMPSRV_SLICE option;
+    int more;
+
+    do {
+        more = cut(&value, ',', &option);
+        option = trim(more ? option : value);
+        p->close |= is_word(option, "close");
+        p->keep |= is_word(option, "keep-alive");
+    } while (more);
+    return 1;
+}
+
+static int take_expect(CMPSRV_HTTP_PARSER *p, CMPSRV_SLICE value)
+{
+    if (is_word(value, "100-continue"))
+        p->expect = 1;
+    else
+        p->expect_other = 1;
+    return 1;
+}
+
+static const struct {
+    const char *name;
+    int once; /* a second one is a second reading of the request: 400 */
+    int (*take)(CMPSRV_HTTP_PARSER *p, CMPSRV_SLICE value);
+} fields[] = {
+    [HOST] = {"Host", 1, take_host},
+    [LENGTH] = {"Content-Length", 1, take_length},
+    [CODING] = {"Transfer-Encoding", 1, take_coding},
+    [TYPE] = {"Content-Type", 1, take_type},
+    [CONNECTION] = {"Connection", 0, take_connection},
+    [EXPECT] = {"Expect", 0, take_expect},
+};
+
+static int has(const CMPSRV_HTTP_PARSER *p, enum field f)
+{
+    return (p->seen >> f & 1) != 0;
+}
+
+/* field-name ":" OWS value OWS, without a space before the colon and without obs-fold. */
+static int split_field(CMPSRV_HTTP_PARSER *p, CMPSRV_SLICE line, CMPSRV_SLICE *name,
+                       CMPSRV_SLICE *value)
+{
+    if (is_one_of(line.p[0], " \t"))
+        return refuse(p, 400, "folded header line");
+    if (!cut(&line, ':', name) || !is_token(*name))
+        return refuse(p, 400, "header line is not name: value");
+    *value = trim(line);
+    return 1;
+}
+
+static void enter_lines(CMPSRV_HTTP_PARSER *p, enum state state, size_t budget)
+{
+    p->state = state;
+    p->budget = budget;
+}
+
+static int finish(CMPSRV_HTTP_PARSER *p)
+{
+    p->req.body = (CMPSRV_BYTES){p->body.p, p->body.n};
+    p->body = (GROWING){NULL, 0, 0};
+    p->state = DONE;
+    return 1;
+}
+
+static void enter_chunk_size(CMPSRV_HTTP_PARSER *p)
+{
+    enter_lines(p, CHUNK_SIZE, MAX_CHUNK_DIGITS + p->extension_left + 2);
+}
+
+static int begin_body(CMPSRV_HTTP_PARSER *p)
+{
+    p->req.keep_alive = !p->close && (!p->req.http_1_0 || p->keep);
+    /* HTTP/1.0 knows no interim answers: RFC 9110 10.1.1 */
+    p->req.expect_continue = p->expect && !p->req.http_1_0 && (p->chunked || p->length > 0);
+    if (p->chunked) {
+        enter_chunk_size(p);
+        return 1;
+    }
+    p->state = BODY;
+    p->left = p->length;
+    return p->left > 0 || finish(p);
+}
+
+/* What the headers say as a whole: malformed first, then the method, the length, the type. */
+static int end_headers(CMPSRV_HTTP_PARSER *p)
+{
+    if (!has(p, HOST) && !p->req.http_1_0)
+        return refuse(p, 400, "HTTP/1.1 without Host");
+    if (has(p, LENGTH) && has(p, CODING))
+        return refuse(p, 400, "Content-Length and Transfer-Encoding");
+    if (has(p, CODING) && p->req.http_1_0)
+        return refuse(p, 400, "Transfer-Encoding with HTTP/1.0");
+    if (p->method_status != 0)
+        return refuse(p, p->method_status, "not a POST");
+    if (has(p, CODING) && !p->chunked)
+        return refuse(p, 501, "Transfer-Encoding is not chunked");
+    if (!has(p, LENGTH) && !has(p, CODING))
+        return refuse(p, 411, "neither Content-Length nor chunked");
+    if (p->length > p->max_body)
+        return refuse(p, 413, "Content-Length over the limit");
+    if (!p->type_ok)
+        return refuse(p, 415, "Content-Type is not application/pkixcmp");
+    if (p->expect_other && !p->req.http_1_0)
+        return refuse(p, 417, "Expect is not 100-continue");
+    return begin_body(p);
+}
+
+static int take_header(CMPSRV_HTTP_PARSER *p, CMPSRV_SLICE line)
+{
+    CMPSRV_SLICE name, value;
+
+    if (line.n == 0)
+        return end_headers(p);
+    if (!split_field(p, line, &name, &value))
+        return 0;
+    for (size_t i = 0; i < CMPSRV_ARRAY_SIZE(fields); i++) {
+        if (!is_word(name, fields[i].name))
+            continue;
+        if (fields[i].once && has(p, (enum field)i))
+            return refuse(p, 400, "a header field that may come once came twice");
+        p->seen |= 1U << i;
+        return fields[i].take(p, value);
+    }
+    return 1;
+}
+
+/* ---- body ------------------------------------------------------------------------------------ */
+
+static int hex_value(unsigned char c)
+{
+    if (is_digit(c))
+        return c - '0';
+    c |= 0x20;
+    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+static int take_chunk_size(CMPSRV_HTTP_PARSER *p, CMPSRV_SLICE line)
+{
+    CMPSRV_SLICE extension;
+    uint64_t size = 0;
+    size_t i;
+
+    for (i = 0; i < line.n && i < MAX_CHUNK_DIGITS && hex_value(line.p[i]) >= 0; i++)
+        size = 16 * size + (uint64_t)hex_value(line.p[i]);
+    extension = skip(line, i);
+    if (i == 0 || extension.n > p->extension_left)
+        return refuse(p, 400, "chunk without a size, or its extension is too long");
+    if (extension.n > 0 && (trim(extension).n == 0 || trim(extension).p[0] != ';'))
+        return refuse(p, 400, "chunk size is not hex of at most 8 digits");
+    p->extension_left -= extension.n;
+    if (size > p->max_body - p->body.n)
+        return refuse(p, 413, "chunks over the limit");
+    p->left = size;
+    p->state = CHUNK_DATA;
+    if (size == 0)
+        enter_lines(p, TRAILER, CMPSRV_HTTP_MAX_HEADER);
+    return 1;
+}
+
+static int take_chunk_end(CMPSRV_HTTP_PARSER *p, CMPSRV_SLICE line)
+{
+    if (line.n > 0)
+        return refuse(p, 400, "chunk longer than its size");
+    enter_chunk_size(p);
+    return 1;
+}
+
+/* Trailers are checked like headers and mean nothing. */
+static int take_trailer(CMPSRV_HTTP_PARSER *p, CMPSRV_SLICE line)
+{
+    CMPSRV_SLICE name, value;
+
+    return line.n == 0 ? finish(p) : split_field(p, line, &name, &value);
+}
+
+static size_t take_counted(CMPSRV_HTTP_PARSER *p, const unsigned char *data, size_t n)
+{
+    if (n > p->left)
+        n = (size_t)p->left;
+    if (!append(p, &p->body, data, n))
+        return n;
+    p->left -= n;
+    if (p->left == 0 && p->state == BODY)
+        finish(p);
+    else if (p->left == 0)
+        enter_lines(p, CHUNK_END, 2);
+    return n;
+}
+
+/* ---- the machine ----------------------------------------------------------------------------- */
+
+/* The states that take lines; the others take counted octets. */
+static int (*const line_states[])(CMPSRV_HTTP_PARSER *p, CMPSRV_SLICE line) = {
+    [REQUEST_LINE] = take_request_line, [HEADER] = take_header,   [CHUNK_SIZE] = take_chunk_size,
+    [CHUNK_END] = take_chunk_end,       [TRAILER] = take_trailer,
+};
+
+static int take_octet(CMPSRV_HTTP_PARSER *p, unsigned char c)
+{
+    int after_cr = p->line.n > 0 && p->line.p[p->line.n - 1] == '\r';
+    CMPSRV_SLICE line;
+
+    if (p->budget == 0)
+        return refuse(p, 400, "lines longer than allowed");
+    p->budget--;
+    if (after_cr != (c == '\n'))
+        return refuse(p, 400, "CR or LF that does not end a line");
+    if ((c < 0x20 && !is_one_of(c, "\t\r\n")) || c == 0x7f)
+        return refuse(p, 400, "control character");
+    if (c != '\n')
+        return append(p, &p->line, &c, 1);
+    line = (CMPSRV_SLICE){p->line.p, p->line.n - 1};
+    p->line.n = 0;
+    return line_states[p->state](p, line);
+}
+
+CMPSRV_HTTP_PARSE cmpsrv_http_parser_feed(CMPSRV_HTTP_PARSER *p, const unsigned char *data,
+                                          size_t n, size_t *used)
+{
+    size_t i = 0;
+
+    while (i < n && p->state < DONE) {
+        p->started = 1;
+        if (p->state > HEADER)
+            p->req.expect_continue = 0; /* it did not wait */
+        if (p->state == BODY || p->state == CHUNK_DATA)
+            i += take_counted(p, data + i, n - i);
+        else
+            take_octet(p, data[i++]);
+    }
+    *used = i;
+    return p->state < DONE ? CMPSRV_HTTP_MORE
+                           : (p->state == DONE ? CMPSRV_HTTP_DONE : CMPSRV_HTTP_REFUSED);
 }
 
 CMPSRV_HTTP_PARSER *cmpsrv_http_parser_new(size_t max_body)
 {
     CMPSRV_HTTP_PARSER *p = OPENSSL_zalloc(sizeof(*p));
 
-    if (p != NULL)
+    if (p != NULL) {
         p->max_body = max_body;
+        cmpsrv_http_parser_reset(p);
+    }
     return p;
 }
 
+/* Gives all memory back, so that an idle connection holds next to nothing. */
 void cmpsrv_http_parser_reset(CMPSRV_HTTP_PARSER *p)
 {
+    size_t max_body = p->max_body;
+
     OPENSSL_free(p->req.path);
     cmpsrv_bytes_clear(&p->req.body);
-    memset(&p->req, 0, sizeof(p->req));
-    p->state = HEAD;
-    p->head_n = p->line_n = p->trailer_n = p->want = p->body_cap = 0;
-    p->wrong_type = 0;
+    drop(&p->line);
+    drop(&p->body);
+    memset(p, 0, sizeof(*p));
+    p->max_body = max_body;
+    p->extension_left = MAX_CHUNK_EXTENSION;
+    enter_lines(p, REQUEST_LINE, CMPSRV_HTTP_MAX_HEADER);
 }
 
 void cmpsrv_http_parser_free(CMPSRV_HTTP_PARSER *p)
 {
-    if (p != NULL)
-        cmpsrv_http_parser_reset(p);
+    if (p == NULL)
+        return;
+    cmpsrv_http_parser_reset(p);
     OPENSSL_free(p);
 }
 
@@ -91,375 +587,5 @@ CMPSRV_HTTP_REQUEST *cmpsrv_http_parser_request(CMPSRV_HTTP_PARSER *p)
 
 int cmpsrv_http_parser_started(const CMPSRV_HTTP_PARSER *p)
 {
-    return p->head_n > 0;
-}
-
-static int refuse(CMPSRV_HTTP_PARSER *p, int status, const char *problem)
-{
-    p->state = REFUSED;
-    p->req.status = status;
-    p->req.problem = problem;
-    return 0;
-}
-
-/* ---- the request line
- * ---------------------------------------------------------------------------------------- */
-
-static int is_token(const char *s, size_t n)
-{
-    for (size_t i = 0; i < n; i++)
-        if (strchr("!#$%&'*+-.^_`|~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz",
-                   s[i]) == NULL ||
-            s[i] == '\0')
-            return 0;
-    return n > 0;
-}
-
-/* Visible ASCII only; the scheme and host of an absolute target are dropped. */
-static int read_target(CMPSRV_HTTP_PARSER *p, char *target)
-{
-    char *path = target;
-
-    for (char *c = target; *c != '\0'; c++)
-        if ((unsigned char)*c <= 0x20 || (unsigned char)*c >= 0x7f || *c == '#')
-            return refuse(p, 400, "odd character in the request target");
-    if (strncasecmp(target, "http://", 7) == 0 || strncasecmp(target, "https://", 8) == 0) {
-        path = strchr(strchr(target, ':') + 3, '/');
-        if (path == NULL)
-            return refuse(p, 400, "request target without a path");
-    }
-    if (path[0] != '/')
-        return refuse(p, 400, "request target is no path");
-    if ((p->req.path = OPENSSL_strdup(path)) == NULL)
-        return refuse(p, 503, "out of memory");
-    return 1;
-}
-
-static int read_version(CMPSRV_HTTP_PARSER *p, const char *version)
-{
-    if (strncmp(version, "HTTP/", 5) != 0 || strlen(version) != 8 || version[6] != '.' ||
-        strspn(version + 5, "0123456789.") != 3)
-        return refuse(p, 400, "no HTTP version");
-    if (version[5] != '1')
-        return refuse(p, 505, "HTTP version is not 1.x");
-    p->req.http_1_0 = version[7] == '0';
-    p->req.keep_alive = !p->req.http_1_0;
-    return 1;
-}
-
-/* Whether the method is POST is judged after the headers: a malformed message is 400 whatever it
- * wants. */
-static int read_request_line(CMPSRV_HTTP_PARSER *p, char *line, char **method)
-{
-    char *target = strchr(line, ' '), *version = target == NULL ? NULL : strchr(target + 1, ' ');
-
-    if (version == NULL)
-        return refuse(p, 400, "no request line");
-    *target++ = *version++ = '\0';
-    if (!is_token(line, strlen(line)))
-        return refuse(p, 400, "method is no token");
-    *method = line;
-    return read_version(p, version) && read_target(p, target);
-}
-
-/* ---- headers
- * -----------------------------------------------------------------------------------------------------
- */
-
-struct headers {
-    int host, length, chunked, te, expect, has_type;
-    size_t length_value;
-    int length_too_large;
-};
-
-static int on_content_length(CMPSRV_HTTP_PARSER *p, struct headers *h, const char *value)
-{
-    size_t n = strlen(value);
-
-    if (h->length++)
-        return refuse(p, 400, "two Content-Lengths");
-    if (n == 0 || strspn(value, "0123456789") != n)
-        return refuse(p, 400, "Content-Length is no number");
-    for (size_t i = 0; i < n; i++) {
-        if (h->length_value > p->max_body)
-            h->length_too_large = 1;
-        else
-            h->length_value = h->length_value * 10 + (size_t)(value[i] - '0');
-    }
-    h->length_too_large |= h->length_value > p->max_body;
-    return 1;
-}
-
-static int on_transfer_encoding(CMPSRV_HTTP_PARSER *p, struct headers *h, const char *value)
-{
-    if (h->te++)
-        return refuse(p, 400, "two Transfer-Encodings");
-    h->chunked = strcasecmp(value, "chunked") == 0;
-    return 1;
-}
-
-static int on_content_type(CMPSRV_HTTP_PARSER *p, struct headers *h, const char *value)
-{
-    static const char *const ours[] = {"application/pkixcmp", "application/pkixcmp-poll"};
-    size_t n = strcspn(value, "; \t");
-
-    if (h->has_type++)
-        return refuse(p, 400, "two Content-Types");
-    p->wrong_type = 1;
-    for (size_t i = 0; i < CMPSRV_ARRAY_SIZE(ours); i++)
-        if (strlen(ours[i]) == n && strncasecmp(ours[i], value, n) == 0)
-            p->wrong_type = 0;
-    return 1;
-}
-
-/* Whether a comma-separated list has the token. */
-static int has_token(const char *list, const char *token)
-{
-    for (size_t n; *list != '\0'; list += n) {
-        list += strspn(list, ", \t");
-        n = strcspn(list, ", \t");
-        if (n == strlen(token) && strncasecmp(list, token, n) == 0)
-            return 1;
-    }
-    return 0;
-}
-
-static int on_connection(CMPSRV_HTTP_PARSER *p, struct headers *h, const char *value)
-{
-    (void)h;
-    if (has_token(value, "close"))
-        p->req.keep_alive = 0;
-    else if (has_token(value, "keep-alive"))
-        p->req.keep_alive = 1;
-    return 1;
-}
-
-static int on_host(CMPSRV_HTTP_PARSER *p, struct headers *h, const char *value)
-{
-    (void)value;
-    return !h->host++ || refuse(p, 400, "two Hosts");
-}
-
-static int on_expect(CMPSRV_HTTP_PARSER *p, struct headers *h, const char *value)
-{
-    (void)p;
-    h->expect = strcasecmp(value, "100-continue") == 0 ? 1 : -1;
-    return 1;
-}
-
-static const struct {
-    const char *name;
-    int (*on)(CMPSRV_HTTP_PARSER *, struct headers *, const char *);
-} known_headers[] = {
-    {"Content-Length", on_content_length},
-    {"Transfer-Encoding", on_transfer_encoding},
-    {"Content-Type", on_content_type},
-    {"Connection", on_connection},
-    {"Host", on_host},
-    {"Expect", on_expect},
-};
-
-static int read_header(CMPSRV_HTTP_PARSER *p, struct headers *h, char *line)
-{
-    char *colon = strchr(line, ':'), *value, *end;
-
-    if (colon == NULL || !is_token(line, (size_t)(colon - line)))
-        return refuse(p, 400, "header without a name"); /* also a folded line */
-    *colon = '\0';
-    value = colon + 1 + strspn(colon + 1, " \t");
-    for (end = value + strlen(value); end > value && (end[-1] == ' ' || end[-1] == '\t');)
-        *--end = '\0';
-    for (const char *c = value; *c != '\0'; c++)
-        if (((unsigned char)*c < 0x20 && *c != '\t') || *c == 0x7f)
-            return refuse(p, 400, "control character in a header");
-    for (size_t i = 0; i < CMPSRV_ARRAY_SIZE(known_headers); i++)
-        if (strcasecmp(known_headers[i].name, line) == 0)
-            return known_headers[i].on(p, h, value);
-    return 1;
-}
-
-/* The head is whole: how the body comes, or why not. First what is malformed, then method, length,
- * type. */
-static int judge_head(CMPSRV_HTTP_PARSER *p, const struct headers *h, const char *method)
-{
-    static const char *const known[] = {"GET",     "HEAD",  "PUT",   "DELETE",
-                                        "OPTIONS", "PATCH", "TRACE", "CONNECT"};
-
-    if (!p->req.http_1_0 && !h->host)
-        return refuse(p, 400, "no Host");
-    if (h->te && (h->length || p->req.http_1_0))
-        return refuse(p, 400, "Transfer-Encoding beside Content-Length, or in HTTP/1.0");
-    if (strcmp(method, "POST") != 0) {
-        for (size_t i = 0; i < CMPSRV_ARRAY_SIZE(known); i++)
-            if (strcmp(known[i], method) == 0)
-                return refuse(p, 405, "method is not POST");
-        return refuse(p, 501, "unknown method");
-    }
-    if (h->te && !h->chunked)
-        return refuse(p, 501, "Transfer-Encoding is not chunked");
-    if (!h->te && !h->length)
-        return refuse(p, 411, "neither Content-Length nor chunked");
-    if (h->length_too_large)
-        return refuse(p, 413, "Content-Length is too large");
-    if (!h->has_type || p->wrong_type)
-        return refuse(p, 415, "Content-Type is not application/pkixcmp");
-    if (h->expect < 0)
-        return refuse(p, 417, "unknown expectation");
-    p->req.expect_continue = h->expect > 0;
-    p->want = h->length_value;
-    p->state = h->chunked ? CHUNK_SIZE : p->want > 0 ? BODY : END;
-    return 1;
-}
-
-static int parse_head(CMPSRV_HTTP_PARSER *p)
-{
-    struct headers h = {0};
-    char *line = p->head, *next, *method = NULL;
-
-    p->head[p->head_n - 2] = '\0'; /* the empty line */
-    next = strstr(line, "\r\n");
-    *next = '\0';
-    if (!read_request_line(p, line, &method))
-        return 0;
-    for (line = next + 2; *line != '\0'; line = next + 2) {
-        next = strstr(line, "\r\n");
-        *next = '\0';
-        if (!read_header(p, &h, line))
-            return 0;
-    }
-    return judge_head(p, &h, method);
-}
-
-static int take_head(CMPSRV_HTTP_PARSER *p, unsigned char c)
-{
-    if (p->head_n == CMPSRV_HTTP_MAX_HEADER)
-        return refuse(p, 400, "headers over 8 KiB");
-    if (c == '\0' || (c == '\n' && (p->head_n == 0 || p->head[p->head_n - 1] != '\r')) ||
-        (p->head_n > 0 && p->head[p->head_n - 1] == '\r' && c != '\n'))
-        return refuse(p, 400, "NUL, or CR and LF not together");
-    p->head[p->head_n++] = (char)c;
-    p->head[p->head_n] = '\0';
-    if (p->head_n == 2 && memcmp(p->head, "\r\n", 2) == 0)
-        return refuse(p, 400, "no request line");
-    if (p->head_n >= 4 && memcmp(p->head + p->head_n - 4, "\r\n\r\n", 4) == 0)
-        return parse_head(p);
-    return 1;
-}
-
-/* ---- bodies
- * ---------------------------------------------------------------------------------------------------------
- */
-
-static int append_body(CMPSRV_HTTP_PARSER *p, const unsigned char *data, size_t n)
-{
-    CMPSRV_BYTES *b = &p->req.body;
-
-    if (b->n + n > p->body_cap) {
-        size_t cap = b->n + (p->want > n ? p->want : n);
-        unsigned char *grown = OPENSSL_realloc(b->p, cap + 1);
-
-        if (grown == NULL)
-            return refuse(p, 503, "out of memory");
-        b->p = grown;
-        p->body_cap = cap;
-    }
-    memcpy(b->p + b->n, data, n);
-    b->n += n;
-    return 1;
-}
-
-static size_t take_body(CMPSRV_HTTP_PARSER *p, const unsigned char *data, size_t n)
-{
-    size_t take = n < p->want ? n : p->want;
-
-    if (!append_body(p, data, take))
-        return n;
-    p->want -= take;
-    if (p->want == 0)
-        p->state = p->state == BODY ? END : CHUNK_END;
-    return take;
-}
-
-static int hex_digit(char c)
-{
-    const char *digits = "0123456789abcdef",
-               *at = strchr(digits, c >= 'A' && c <= 'F' ? c + 32 : c);
-
-    return at == NULL || c == '\0' ? -1 : (int)(at - digits);
-}
-
-/* chunk-size [ chunk-ext ], without its CRLF */
-static int read_chunk_size(CMPSRV_HTTP_PARSER *p)
-{
-    size_t size = 0, i = 0;
-
-    for (; hex_digit(p->line[i]) >= 0; i++) {
-        if (i == 8)
-            return refuse(p, 400, "chunk size of more than 8 digits");
-        size = size << 4 | (size_t)hex_digit(p->line[i]);
-    }
-    if (i == 0 || (p->line[i] != '\0' && p->line[i] != ';'))
-        return refuse(p, 400, "no chunk size");
-    if (size > p->max_body - p->req.body.n)
-        return refuse(p, 413, "chunks are too large together");
-    p->want = size;
-    p->state = size == 0 ? TRAILER : CHUNK_DATA;
-    return 1;
-}
-
-/* A line of the chunked coding ends: a size, the empty line after a chunk, a trailer or the end. */
-static int end_line(CMPSRV_HTTP_PARSER *p)
-{
-    size_t n = p->line_n;
-
-    p->line[n] = '\0';
-    p->line_n = 0;
-    switch (p->state) {
-    case CHUNK_SIZE:
-        return read_chunk_size(p);
-    case CHUNK_END:
-        if (n != 0)
-            return refuse(p, 400, "chunk is longer than it says");
-        p->state = CHUNK_SIZE;
-        return 1;
-    default:
-        if (n == 0)
-            p->state = END;
-        return 1;
-    }
-}
-
-static int take_line(CMPSRV_HTTP_PARSER *p, unsigned char c)
-{
-    int after_cr = p->line_n > 0 && p->line[p->line_n - 1] == '\r';
-
-    if (c == '\n' && after_cr) {
-        p->line_n--;
-        return end_line(p);
-    }
-    if (c == '\n' || c == '\0' || after_cr)
-        return refuse(p, 400, "NUL, or CR and LF not together");
-    if (p->line_n == MAX_LINE || (p->state == TRAILER && ++p->trailer_n > MAX_TRAILER))
-        return refuse(p, 400, "chunk line or trailer is too long");
-    p->line[p->line_n++] = (char)c;
-    return 1;
-}
-
-CMPSRV_HTTP_PARSE cmpsrv_http_parser_feed(CMPSRV_HTTP_PARSER *p, const unsigned char *data,
-                                          size_t n, size_t *used)
-{
-    size_t i = 0;
-
-    while (i < n && p->state != END && p->state != REFUSED) {
-        if (p->state == BODY || p->state == CHUNK_DATA)
-            i += take_body(p, data + i, n - i);
-        else if (p->state == HEAD)
-            take_head(p, data[i++]);
-        else
-            take_line(p, data[i++]);
-    }
-    *used = i;
-    if (p->state == REFUSED)
-        return CMPSRV_HTTP_REFUSED;
-    return p->state == END ? CMPSRV_HTTP_DONE : CMPSRV_HTTP_MORE;
+    return p->started;
 }

@@ -1,164 +1,228 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The worker threads. A job goes in from the loop, is handled, and comes back to the loop; a worker
- * never touches a connection.
+ * The workers: threads that call the handler and the tick, with a bounded queue of jobs towards
+ * them and a list of finished ones back. Called by server.c and conn.c from the loop. Everything
+ * here is under one mutex, held for a few pointers at a time; the loop learns of finished jobs by
+ * its eventfd. Knows neither libevent nor HTTP but the statuses of a handler that has failed.
  */
 #include "config.h"
 
 #include "http/http_local.h"
 
+#include <pthread.h>
 #include <signal.h>
-#include <string.h>
+#include <time.h>
+#include <unistd.h>
 
 #include <openssl/crypto.h>
 
-struct http_pool_st {
-    const CMPSRV_HTTP_OPTIONS *o;
-    struct event *wake;
-    pthread_mutex_t lock;
-    pthread_cond_t work;
-    HTTP_JOB *first, *last; /* waiting */
-    HTTP_JOB *done;         /* come back */
-    size_t waiting, limit;
-    int stop;
+struct cmpsrv_http_pool_st {
+    CMPSRV_HTTP_OPTIONS options;
+    int wake_fd;
     pthread_t *threads;
-    unsigned threads_n;
+    unsigned n_threads;
+    pthread_mutex_t lock;
+    pthread_cond_t work, quiet;
+    /* under the lock: */
+    struct cmpsrv_http_jobs todo, done;
+    size_t n_todo, max_todo;
+    unsigned busy;
+    int tick_due, ticking, closed;
 };
 
-void cmpsrv_http_job_free(HTTP_JOB *job)
+void cmpsrv_http_job_free(CMPSRV_HTTP_JOB *job)
 {
     if (job == NULL)
         return;
     OPENSSL_free(job->path);
     cmpsrv_bytes_clear(&job->body);
-    OPENSSL_free(job->rsp);
+    cmpsrv_bytes_clear(&job->answer);
     OPENSSL_free(job);
 }
 
-static void handle(HTTP_POOL *p, HTTP_JOB *job)
+static void free_jobs(struct cmpsrv_http_jobs *jobs)
 {
-    if (job->is_tick)
-        p->o->tick(p->o->arg);
-    else
-        job->ok = p->o->handler(p->o->arg, job->path, job->body.p, job->body.n, &job->rsp,
-                                &job->rsp_len, &job->status);
-}
+    CMPSRV_HTTP_JOB *job;
 
-/* The next job, NULL when it is time to go. */
-static HTTP_JOB *wait_for_job(HTTP_POOL *p)
-{
-    HTTP_JOB *job = NULL;
-
-    pthread_mutex_lock(&p->lock);
-    while (p->first == NULL && !p->stop)
-        pthread_cond_wait(&p->work, &p->lock);
-    if (!p->stop) {
-        job = p->first;
-        p->first = job->next;
-        p->waiting--;
+    while ((job = STAILQ_FIRST(jobs)) != NULL) {
+        STAILQ_REMOVE_HEAD(jobs, next);
+        cmpsrv_http_job_free(job);
     }
-    pthread_mutex_unlock(&p->lock);
-    return job;
 }
 
+CMPSRV_HTTP_POOL *cmpsrv_http_pool_new(const CMPSRV_HTTP_OPTIONS *options, int wake_fd)
+{
+    CMPSRV_HTTP_POOL *pool = OPENSSL_zalloc(sizeof(*pool));
+    pthread_condattr_t attr;
+
+    if (pool == NULL ||
+        (pool->threads = OPENSSL_zalloc(options->workers * sizeof(pthread_t))) == NULL) {
+        OPENSSL_free(pool);
+        return NULL;
+    }
+    pool->options = *options;
+    pool->wake_fd = wake_fd;
+    pool->max_todo = 4 * (size_t)options->workers + 1024;
+    STAILQ_INIT(&pool->todo);
+    STAILQ_INIT(&pool->done);
+    pthread_mutex_init(&pool->lock, NULL);
+    pthread_cond_init(&pool->work, NULL);
+    pthread_condattr_init(&attr);
+    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+    pthread_cond_init(&pool->quiet, &attr);
+    pthread_condattr_destroy(&attr);
+    return pool;
+}
+
+/* ---- on the workers -------------------------------------------------------------------------- */
+
+static void call_handler(const CMPSRV_HTTP_OPTIONS *o, CMPSRV_HTTP_JOB *job)
+{
+    static const unsigned char nothing[1] = {0};
+    const unsigned char *body = job->body.p != NULL ? job->body.p : nothing;
+
+    if (o->handler(o->arg, job->path, body, job->body.n, &job->answer.p, &job->answer.n,
+                   &job->status))
+        job->status = job->answer.p != NULL && job->answer.n > 0 ? 200 : 500;
+    else if (job->status < 400 || cmpsrv_http_phrase(job->status) == NULL)
+        job->status = 500;
+}
+
+static void wake_loop(const CMPSRV_HTTP_POOL *pool)
+{
+    uint64_t one = 1;
+
+    if (write(pool->wake_fd, &one, sizeof(one)) < 0)
+        return; /* the counter is full: the loop is awake anyway */
+}
+
+/* Both are called with the lock held and give it back for the time of the call outside. */
+static void run_job(CMPSRV_HTTP_POOL *pool)
+{
+    CMPSRV_HTTP_JOB *job = STAILQ_FIRST(&pool->todo);
+    int first;
+
+    STAILQ_REMOVE_HEAD(&pool->todo, next);
+    pool->n_todo--;
+    pthread_mutex_unlock(&pool->lock);
+    call_handler(&pool->options, job);
+    pthread_mutex_lock(&pool->lock);
+    first = STAILQ_EMPTY(&pool->done);
+    STAILQ_INSERT_TAIL(&pool->done, job, next);
+    if (first)
+        wake_loop(pool);
+}
+
+static void run_tick(CMPSRV_HTTP_POOL *pool)
+{
+    pool->tick_due = 0;
+    pool->ticking = 1;
+    pthread_mutex_unlock(&pool->lock);
+    pool->options.tick(pool->options.arg);
+    pthread_mutex_lock(&pool->lock);
+    pool->ticking = 0;
+}
+
+/* The tick goes first: behind a full queue it would come too late to be one. */
 static void *work(void *arg)
 {
-    HTTP_POOL *p = arg;
-    HTTP_JOB *job;
+    CMPSRV_HTTP_POOL *pool = arg;
 
-    while ((job = wait_for_job(p)) != NULL) {
-        handle(p, job);
-        pthread_mutex_lock(&p->lock);
-        job->next = p->done;
-        p->done = job;
-        pthread_mutex_unlock(&p->lock);
-        event_active(p->wake, EV_READ, 0);
+    pthread_mutex_lock(&pool->lock);
+    while (!pool->closed) {
+        int tick = pool->tick_due && !pool->ticking;
+
+        if (!tick && STAILQ_EMPTY(&pool->todo)) {
+            pthread_cond_wait(&pool->work, &pool->lock);
+            continue;
+        }
+        pool->busy++;
+        if (tick)
+            run_tick(pool);
+        else
+            run_job(pool);
+        if (--pool->busy == 0)
+            pthread_cond_signal(&pool->quiet);
     }
-    OPENSSL_thread_stop();
+    pthread_mutex_unlock(&pool->lock);
     return NULL;
 }
 
-HTTP_POOL *cmpsrv_http_pool_new(const CMPSRV_HTTP_OPTIONS *o, struct event *wake)
+/* ---- on the loop ----------------------------------------------------------------------------- */
+
+int cmpsrv_http_pool_start(CMPSRV_HTTP_POOL *pool)
 {
-    HTTP_POOL *p = OPENSSL_zalloc(sizeof(*p));
     sigset_t all, before;
 
-    if (p == NULL || (p->threads = OPENSSL_zalloc(o->workers * sizeof(*p->threads))) == NULL) {
-        OPENSSL_free(p);
-        return NULL;
-    }
-    p->o = o;
-    p->wake = wake;
-    p->limit = 1024 + 4 * (size_t)o->workers;
-    pthread_mutex_init(&p->lock, NULL);
-    pthread_cond_init(&p->work, NULL);
-    sigfillset(&all); /* signals are for the thread that runs the loop */
+    sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &before);
-    while (p->threads_n < o->workers &&
-           pthread_create(&p->threads[p->threads_n], NULL, work, p) == 0)
-        p->threads_n++;
+    while (pool->n_threads < pool->options.workers &&
+           pthread_create(&pool->threads[pool->n_threads], NULL, work, pool) == 0)
+        pool->n_threads++;
     pthread_sigmask(SIG_SETMASK, &before, NULL);
-    if (p->threads_n < o->workers) {
-        cmpsrv_http_pool_free(p);
-        return NULL;
+    return pool->n_threads > 0;
+}
+
+int cmpsrv_http_pool_submit(CMPSRV_HTTP_POOL *pool, CMPSRV_HTTP_JOB *job)
+{
+    int room;
+
+    pthread_mutex_lock(&pool->lock);
+    room = !pool->closed && pool->n_todo < pool->max_todo;
+    if (room) {
+        STAILQ_INSERT_TAIL(&pool->todo, job, next);
+        pool->n_todo++;
+        pthread_cond_signal(&pool->work);
     }
-    return p;
+    pthread_mutex_unlock(&pool->lock);
+    return room;
 }
 
-int cmpsrv_http_pool_put(HTTP_POOL *p, HTTP_JOB *job)
+void cmpsrv_http_pool_tick(CMPSRV_HTTP_POOL *pool)
 {
-    int ok;
-
-    pthread_mutex_lock(&p->lock);
-    if ((ok = p->waiting < p->limit) != 0) {
-        job->next = NULL;
-        if (p->first == NULL)
-            p->first = job;
-        else
-            p->last->next = job;
-        p->last = job;
-        p->waiting++;
-        pthread_cond_signal(&p->work);
-    }
-    pthread_mutex_unlock(&p->lock);
-    return ok;
+    pthread_mutex_lock(&pool->lock);
+    pool->tick_due = 1;
+    pthread_cond_signal(&pool->work);
+    pthread_mutex_unlock(&pool->lock);
 }
 
-HTTP_JOB *cmpsrv_http_pool_take(HTTP_POOL *p)
+void cmpsrv_http_pool_done(CMPSRV_HTTP_POOL *pool, struct cmpsrv_http_jobs *jobs)
 {
-    HTTP_JOB *jobs;
-
-    pthread_mutex_lock(&p->lock);
-    jobs = p->done;
-    p->done = NULL;
-    pthread_mutex_unlock(&p->lock);
-    return jobs;
+    pthread_mutex_lock(&pool->lock);
+    STAILQ_CONCAT(jobs, &pool->done);
+    pthread_mutex_unlock(&pool->lock);
 }
 
-static void free_list(HTTP_JOB *job)
+void cmpsrv_http_pool_close(CMPSRV_HTTP_POOL *pool, int64_t ms)
 {
-    while (job != NULL) {
-        HTTP_JOB *next = job->next;
+    struct timespec until;
 
-        cmpsrv_http_job_free(job);
-        job = next;
-    }
+    clock_gettime(CLOCK_MONOTONIC, &until);
+    ms = ms > 0 ? ms : 0;
+    until.tv_sec += (time_t)(ms / 1000);
+    until.tv_nsec += (long)(ms % 1000) * 1000000;
+    until.tv_sec += until.tv_nsec / 1000000000;
+    until.tv_nsec %= 1000000000;
+    pthread_mutex_lock(&pool->lock);
+    pool->closed = 1;
+    pthread_cond_broadcast(&pool->work);
+    while (pool->busy > 0 && pthread_cond_timedwait(&pool->quiet, &pool->lock, &until) == 0)
+        continue;
+    pthread_mutex_unlock(&pool->lock);
 }
 
-void cmpsrv_http_pool_free(HTTP_POOL *p)
+void cmpsrv_http_pool_free(CMPSRV_HTTP_POOL *pool)
 {
-    if (p == NULL)
+    if (pool == NULL)
         return;
-    pthread_mutex_lock(&p->lock);
-    p->stop = 1;
-    pthread_cond_broadcast(&p->work);
-    pthread_mutex_unlock(&p->lock);
-    for (unsigned i = 0; i < p->threads_n; i++)
-        pthread_join(p->threads[i], NULL);
-    free_list(p->first);
-    free_list(p->done);
-    pthread_cond_destroy(&p->work);
-    pthread_mutex_destroy(&p->lock);
-    OPENSSL_free(p->threads);
-    OPENSSL_free(p);
+    cmpsrv_http_pool_close(pool, 0);
+    for (unsigned i = 0; i < pool->n_threads; i++)
+        pthread_join(pool->threads[i], NULL);
+    free_jobs(&pool->todo);
+    free_jobs(&pool->done);
+    pthread_cond_destroy(&pool->work);
+    pthread_cond_destroy(&pool->quiet);
+    pthread_mutex_destroy(&pool->lock);
+    OPENSSL_free(pool->threads);
+    OPENSSL_free(pool);
 }

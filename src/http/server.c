@@ -1,299 +1,529 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The loop: listeners, connections, the way back from the workers, the tick, and an end that leaves
- * nobody without an answer. All of it runs in the thread that calls cmpsrv_http_run().
+ * The HTTP server as a whole (cmpsrv_http_*): the loop, the listeners, when connections are
+ * accepted, the tick, and the orderly end. Called by the program. What happens on a connection is
+ * conn.c's, what happens to a request pool.c's. Why not evhttp: see http.h.
  */
 #include "config.h"
 
 #include "http/http_local.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <netdb.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <pthread.h>
 #include <signal.h>
-#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
-
-#include <netinet/in.h>
 
 #include <event2/thread.h>
 #include <openssl/crypto.h>
 
-static const struct timeval accept_pause = {0, 100000};
+#define ACCEPT_BURST 64  /* then the connections that are there get their turn */
+#define ACCEPT_PAUSE 100 /* ms without accepting when descriptors or memory have run out */
+#define SPARE_FDS    32  /* descriptors that connections leave to stores, logs and files */
+#define MAX_HOST     255
 
-/* ---- accepting
- * ----------------------------------------------------------------------------------------------------
- */
+/* ---- accepting ------------------------------------------------------------------------------- */
 
-static void set_listening(CMPSRV_HTTP *h, int on)
+static struct timeval to_timeval(int64_t ms)
 {
-    for (size_t i = 0; i < h->listeners_n; i++) {
-        if (on)
-            evconnlistener_enable(h->listeners[i]);
-        else
-            evconnlistener_disable(h->listeners[i]);
-    }
+    return (struct timeval){(time_t)(ms / 1000), (suseconds_t)(ms % 1000) * 1000};
 }
 
-void cmpsrv_http_count_changed(CMPSRV_HTTP *h)
+/* Listeners are in the loop only while there is room: a full house waits in the backlog. */
+static void update_accepting(CMPSRV_HTTP *h)
 {
-    if (h->stopping) {
-        if (h->conns_n == 0)
-            event_base_loopbreak(h->base);
+    int want = h->running && !h->stopping && !h->paused && h->n_conns < h->max_conns;
+    CMPSRV_HTTP_LISTENER *l;
+
+    if (want == h->accepting)
         return;
+    h->accepting = want;
+    TAILQ_FOREACH(l, &h->listeners, link)
+    {
+        if (want)
+            event_add(l->accept, NULL);
+        else
+            event_del(l->accept);
     }
-    if (h->conns_n >= h->o.max_connections)
-        set_listening(h, 0);
-    else if (!evtimer_pending(h->resume, NULL))
-        set_listening(h, 1);
 }
 
-static void on_accept(struct evconnlistener *l, evutil_socket_t fd, struct sockaddr *a, int len,
-                      void *arg)
+static void pause_accepting(CMPSRV_HTTP *h, const char *problem)
 {
-    (void)l, (void)a, (void)len;
-    if (cmpsrv_http_conn_new(arg, fd) == NULL)
-        evutil_closesocket(fd);
+    struct timeval tv = to_timeval(ACCEPT_PAUSE);
+
+    if (!h->paused)
+        cmpsrv_log(h->options.log, CMPSRV_LOG_WARNING, "http: no connection accepted for %d ms: %s",
+                   ACCEPT_PAUSE, problem);
+    h->paused = 1;
+    update_accepting(h);
+    event_add(h->pause, &tv);
 }
 
-/* Out of descriptors or memory: a pause, instead of a loop that finds the same error again at once.
- */
-static void on_accept_error(struct evconnlistener *l, void *arg)
+static void on_pause_over(evutil_socket_t fd, short what, void *arg)
 {
     CMPSRV_HTTP *h = arg;
 
-    (void)l;
-    cmpsrv_log(h->o.log, CMPSRV_LOG_WARNING, "http: accept: %s", strerror(errno));
-    set_listening(h, 0);
-    evtimer_add(h->resume, &accept_pause);
+    (void)fd;
+    (void)what;
+    h->paused = 0;
+    update_accepting(h);
 }
 
-static void on_resume(evutil_socket_t fd, short what, void *arg)
+static void add_connection(CMPSRV_HTTP *h, int fd)
 {
-    (void)fd, (void)what;
-    cmpsrv_http_count_changed(arg);
+    struct bufferevent *bev;
+    int on = 1;
+
+    /* An answer is written at once: nothing is won by holding back its last segment. */
+    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+    if ((bev = bufferevent_socket_new(h->base, fd, BEV_OPT_CLOSE_ON_FREE)) == NULL)
+        close(fd);
+    if (bev == NULL || cmpsrv_http_conn_new(h, bev) == NULL)
+        pause_accepting(h, "out of memory");
+    update_accepting(h);
 }
 
-/* ---- workers, tick, stop
- * ------------------------------------------------------------------------------------------------
- */
+/* 1 if there may be more to accept. */
+static int accept_one(CMPSRV_HTTP_LISTENER *l)
+{
+    int fd = accept4(l->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
 
+    if (fd >= 0) {
+        add_connection(l->http, fd);
+        return 1;
+    }
+    switch (errno) {
+    case EAGAIN:
+        return 0;
+    case EMFILE:
+    case ENFILE:
+    case ENOBUFS:
+    case ENOMEM:
+        pause_accepting(l->http, strerror(errno));
+        return 0;
+    default: /* that connection failed before it was ours: accept(2) */
+        return 1;
+    }
+}
+
+static void on_accept(evutil_socket_t fd, short what, void *arg)
+{
+    CMPSRV_HTTP_LISTENER *l = arg;
+
+    (void)fd;
+    (void)what;
+    for (int i = 0; i < ACCEPT_BURST && l->http->accepting; i++)
+        if (!accept_one(l))
+            return;
+}
+
+/* ---- listening ------------------------------------------------------------------------------- */
+
+static void listener_free(CMPSRV_HTTP_LISTENER *l)
+{
+    if (l->accept != NULL)
+        event_free(l->accept);
+    close(l->fd);
+    OPENSSL_free(l);
+}
+
+/* Puts the listening socket fd, which it takes, into the list. */
+static int add_listener(CMPSRV_HTTP *h, int fd)
+{
+    CMPSRV_HTTP_LISTENER *l = OPENSSL_zalloc(sizeof(*l));
+    struct sockaddr_storage ss;
+    socklen_t n = sizeof(ss);
+
+    if (l == NULL || getsockname(fd, (struct sockaddr *)&ss, &n) != 0) {
+        OPENSSL_free(l);
+        close(fd);
+        return 0;
+    }
+    l->http = h;
+    l->fd = fd;
+    if (ss.ss_family == AF_INET)
+        l->port = ntohs(((struct sockaddr_in *)&ss)->sin_port);
+    else if (ss.ss_family == AF_INET6)
+        l->port = ntohs(((struct sockaddr_in6 *)&ss)->sin6_port);
+    if ((l->accept = event_new(h->base, fd, EV_READ | EV_PERSIST, on_accept, l)) == NULL) {
+        listener_free(l);
+        return 0;
+    }
+    TAILQ_INSERT_TAIL(&h->listeners, l, link);
+    return 1;
+}
+
+/* A listening socket on the address, or -1 with errno. v6_only: leaves IPv4 to another socket. */
+static int open_socket(const struct addrinfo *a, int v6_only)
+{
+    int fd = socket(a->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0), on = 1, problem;
+
+    if (fd < 0)
+        return -1;
+    setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
+    if (a->ai_family == AF_INET6)
+        setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &v6_only, sizeof(v6_only));
+    if (bind(fd, a->ai_addr, a->ai_addrlen) == 0 && listen(fd, SOMAXCONN) == 0)
+        return fd;
+    problem = errno;
+    close(fd);
+    errno = problem;
+    return -1;
+}
+
+/* "http://HOST:PORT" apart; the brackets of an IPv6 address come off. */
+static int split_url(const char *url, char host[MAX_HOST + 1], char port[6])
+{
+    static const char scheme[] = "http://";
+    const char *colon, *digits;
+    size_t n;
+
+    if (strncmp(url, scheme, sizeof(scheme) - 1) != 0)
+        return 0;
+    url += sizeof(scheme) - 1;
+    if ((colon = strrchr(url, ':')) == NULL)
+        return 0;
+    digits = colon + 1;
+    n = (size_t)(colon - url);
+    if (n > 2 && url[0] == '[' && url[n - 1] == ']') {
+        url++;
+        n -= 2;
+    } else if (memchr(url, ':', n) != NULL) {
+        return 0;
+    }
+    if (n == 0 || n > MAX_HOST || digits[0] == '\0' || strlen(digits) > 5 ||
+        strspn(digits, "0123456789") != strlen(digits) || strtoul(digits, NULL, 10) > 65535)
+        return 0;
+    memcpy(host, url, n);
+    host[n] = '\0';
+    memcpy(port, digits, strlen(digits) + 1);
+    return 1;
+}
+
+/* IPv6 switched off is no reason to fail where IPv4 is there too. */
+static int is_absent_family(int problem)
+{
+    return problem == EADDRNOTAVAIL || problem == EAFNOSUPPORT;
+}
+
+/* All addresses of a name, on one port: a port that the kernel chose for the first is everybody's.
+ * Returns how many, or -1 with errno. */
+static int listen_on(CMPSRV_HTTP *h, struct addrinfo *list, int v6_only)
+{
+    int n = 0, fd, port = 0;
+
+    for (struct addrinfo *a = list; a != NULL; a = a->ai_next) {
+        if (port != 0 && a->ai_family == AF_INET)
+            ((struct sockaddr_in *)a->ai_addr)->sin_port = htons((uint16_t)port);
+        else if (port != 0)
+            ((struct sockaddr_in6 *)a->ai_addr)->sin6_port = htons((uint16_t)port);
+        if ((fd = open_socket(a, v6_only)) < 0) {
+            if (is_absent_family(errno))
+                continue;
+            return -1;
+        }
+        if (!add_listener(h, fd))
+            return -1;
+        port = TAILQ_LAST(&h->listeners, cmpsrv_http_listeners)->port;
+        n++;
+    }
+    return n;
+}
+
+/* host NULL: every address of the family. 1, 0 if there is no such address, or -1 with *problem. */
+static int resolve_and_listen(CMPSRV_HTTP *h, const char *host, const char *port, int family,
+                              const char **problem)
+{
+    struct addrinfo hints = {0}, *list = NULL;
+    int n;
+
+    hints.ai_family = family;
+    hints.ai_socktype = SOCK_STREAM;
+    hints.ai_flags = AI_PASSIVE | AI_NUMERICSERV;
+    if ((n = getaddrinfo(host, port, &hints, &list)) != 0) {
+        *problem = gai_strerror(n);
+        return -1;
+    }
+    if ((n = listen_on(h, list, host != NULL)) < 0)
+        *problem = strerror(errno);
+    freeaddrinfo(list);
+    return n > 0 ? 1 : n;
+}
+
+int cmpsrv_http_listen(CMPSRV_HTTP *h, const char *url, CMPSRV_REFUSAL *why)
+{
+    char host[MAX_HOST + 1], port[6], shown[128];
+    const char *problem = "no such address here";
+    int ok;
+
+    cmpsrv_escape(cmpsrv_slice_str(url), shown, sizeof(shown));
+    if (!split_url(url, host, port))
+        return cmpsrv_refuse(why, CMPSRV_R_BAD_CONFIG, "listen %s: want http://HOST:PORT", shown);
+    if (strcmp(host, "*") == 0) {
+        /* One socket for both families where the system can. */
+        ok = resolve_and_listen(h, NULL, port, AF_INET6, &problem);
+        if (ok == 0)
+            ok = resolve_and_listen(h, NULL, port, AF_INET, &problem);
+    } else {
+        ok = resolve_and_listen(h, host, port, AF_UNSPEC, &problem);
+    }
+    if (ok <= 0)
+        return cmpsrv_refuse(why, CMPSRV_R_BAD_CONFIG, "listen %s: %s", shown, problem);
+    return 1;
+}
+
+int cmpsrv_http_port(const CMPSRV_HTTP *h, size_t i)
+{
+    const CMPSRV_HTTP_LISTENER *l;
+
+    TAILQ_FOREACH(l, &h->listeners, link)
+    if (i-- == 0)
+        return l->port;
+    return 0;
+}
+
+/* ---- the end --------------------------------------------------------------------------------- */
+
+static void close_listeners(CMPSRV_HTTP *h)
+{
+    CMPSRV_HTTP_LISTENER *l;
+
+    while ((l = TAILQ_FIRST(&h->listeners)) != NULL) {
+        TAILQ_REMOVE(&h->listeners, l, link);
+        listener_free(l);
+    }
+}
+
+static void close_connections(CMPSRV_HTTP *h)
+{
+    CMPSRV_HTTP_CONN *c;
+
+    while ((c = TAILQ_FIRST(&h->conns)) != NULL)
+        cmpsrv_http_conn_free(c);
+}
+
+void cmpsrv_http_conn_gone(CMPSRV_HTTP *h)
+{
+    if (h->stopping && h->n_conns == 0)
+        event_base_loopbreak(h->base);
+    update_accepting(h);
+}
+
+static void begin_stop(CMPSRV_HTTP *h)
+{
+    struct timeval tv = to_timeval(h->options.message_timeout);
+    CMPSRV_HTTP_CONN *c, *next;
+
+    h->stopping = 1;
+    h->stop_by = cmpsrv_time_mono() + h->options.message_timeout;
+    update_accepting(h);
+    close_listeners(h);
+    event_del(h->tick);
+    event_add(h->grace, &tv);
+    for (c = TAILQ_FIRST(&h->conns); c != NULL; c = next) {
+        next = TAILQ_NEXT(c, link);
+        cmpsrv_http_conn_stop(c);
+    }
+    cmpsrv_http_conn_gone(h);
+}
+
+static void on_grace_over(evutil_socket_t fd, short what, void *arg)
+{
+    CMPSRV_HTTP *h = arg;
+
+    (void)fd;
+    (void)what;
+    cmpsrv_log(h->options.log, CMPSRV_LOG_WARNING, "http: %zu connections closed without an answer",
+               h->n_conns);
+    close_connections(h);
+}
+
+void cmpsrv_http_stop(CMPSRV_HTTP *h)
+{
+    uint64_t one = 1;
+    int before = errno;
+
+    atomic_store(&h->asked, 1);
+    if (write(h->wake_fd, &one, sizeof(one)) < 0)
+        errno = EAGAIN; /* the counter is full: the loop wakes anyway */
+    errno = before;
+}
+
+/* ---- the loop -------------------------------------------------------------------------------- */
+
+/* The eventfd is read before the queue and the flag: what comes after the read wakes us again. */
 static void on_wake(evutil_socket_t fd, short what, void *arg)
 {
     CMPSRV_HTTP *h = arg;
-    HTTP_JOB *job = cmpsrv_http_pool_take(h->pool), *next;
+    struct cmpsrv_http_jobs done = STAILQ_HEAD_INITIALIZER(done);
+    CMPSRV_HTTP_JOB *job;
+    uint64_t count;
 
-    (void)fd, (void)what;
-    for (; job != NULL; job = next) {
-        next = job->next;
-        if (job->is_tick)
-            h->ticking = 0;
-        else if (job->conn != NULL)
-            cmpsrv_http_conn_answer(job->conn, job);
-        cmpsrv_http_job_free(job);
+    (void)what;
+    if (read((int)fd, &count, sizeof(count)) < 0)
+        return;
+    cmpsrv_http_pool_done(h->pool, &done);
+    while ((job = STAILQ_FIRST(&done)) != NULL) {
+        STAILQ_REMOVE_HEAD(&done, next);
+        cmpsrv_http_conn_answer(job);
     }
+    if (atomic_load(&h->asked) && !h->stopping)
+        begin_stop(h);
 }
 
 static void on_tick(evutil_socket_t fd, short what, void *arg)
 {
     CMPSRV_HTTP *h = arg;
-    HTTP_JOB *job;
 
-    (void)fd, (void)what;
-    if (h->ticking || (job = OPENSSL_zalloc(sizeof(*job))) == NULL)
-        return;
-    job->is_tick = 1;
-    h->ticking = cmpsrv_http_pool_put(h->pool, job);
-    if (!h->ticking)
-        cmpsrv_http_job_free(job);
+    (void)fd;
+    (void)what;
+    cmpsrv_http_pool_tick(h->pool);
 }
 
-static void on_give_up(evutil_socket_t fd, short what, void *arg)
+static void ignore_sigpipe(void)
 {
-    (void)fd, (void)what;
-    event_base_loopbreak(((CMPSRV_HTTP *)arg)->base);
-}
+    struct sigaction sa;
 
-/* No new connections; idle ones go; the others end after their answer. */
-static void on_stop(evutil_socket_t fd, short what, void *arg)
-{
-    CMPSRV_HTTP *h = arg;
-    struct timeval most = {(time_t)(h->o.message_timeout / 1000),
-                           (suseconds_t)(h->o.message_timeout % 1000 * 1000)};
-    HTTP_CONN *next;
-
-    (void)fd, (void)what;
-    if (h->stopping++)
-        return;
-    for (size_t i = 0; i < h->listeners_n; i++)
-        evconnlistener_free(h->listeners[i]);
-    h->listeners_n = 0;
-    evtimer_del(h->ticker);
-    evtimer_add(h->give_up, &most);
-    for (HTTP_CONN *c = h->conns; c != NULL; c = next) {
-        next = c->next;
-        c->keep_alive = 0;
-        if (c->state == CONN_IDLE)
-            cmpsrv_http_conn_free(c);
+    if (sigaction(SIGPIPE, NULL, &sa) == 0 && !(sa.sa_flags & SA_SIGINFO) &&
+        sa.sa_handler == SIG_DFL) {
+        sa.sa_handler = SIG_IGN;
+        sigaction(SIGPIPE, &sa, NULL);
     }
-    cmpsrv_http_count_changed(h);
 }
 
-void cmpsrv_http_stop(CMPSRV_HTTP *h)
+/* max_connections, or fewer, so that stores and logs find a descriptor when the house is full. */
+static size_t connection_cap(const CMPSRV_HTTP *h)
 {
-    int saved = errno;
+    struct rlimit limit;
+    size_t cap = h->options.max_connections, fds;
 
-    if (write(h->stop_pipe[1], "", 1) < 0)
-        errno = saved; /* full: it has been told already */
-    errno = saved;
-}
-
-/* ---- the object
- * ------------------------------------------------------------------------------------------------------------
- */
-
-static int make_events(CMPSRV_HTTP *h)
-{
-    if ((h->base = event_base_new()) == NULL || pipe2(h->stop_pipe, O_CLOEXEC | O_NONBLOCK) != 0)
-        return 0;
-    h->wake = event_new(h->base, -1, EV_PERSIST, on_wake, h);
-    h->stop = event_new(h->base, h->stop_pipe[0], EV_READ, on_stop, h);
-    h->ticker = event_new(h->base, -1, EV_PERSIST, on_tick, h);
-    h->resume = evtimer_new(h->base, on_resume, h);
-    h->give_up = evtimer_new(h->base, on_give_up, h);
-    return h->wake != NULL && h->stop != NULL && h->ticker != NULL && h->resume != NULL &&
-           h->give_up != NULL && event_add(h->stop, NULL) == 0 &&
-           (h->pool = cmpsrv_http_pool_new(&h->o, h->wake)) != NULL;
-}
-
-CMPSRV_HTTP *cmpsrv_http_new(const CMPSRV_HTTP_OPTIONS *options, CMPSRV_REFUSAL *why)
-{
-    CMPSRV_HTTP *h = OPENSSL_zalloc(sizeof(*h));
-
-    if (h == NULL || evthread_use_pthreads() != 0) {
-        cmpsrv_fail(why, "no memory or no threads for http");
-        OPENSSL_free(h);
-        return NULL;
-    }
-    h->o = *options;
-    h->stop_pipe[0] = h->stop_pipe[1] = -1;
-    if (!make_events(h)) {
-        cmpsrv_fail(why, "cannot set up the http loop");
-        cmpsrv_http_free(h);
-        return NULL;
-    }
-    return h;
-}
-
-void cmpsrv_http_free(CMPSRV_HTTP *h)
-{
-    struct event *events[] = {h == NULL ? NULL : h->wake, h == NULL ? NULL : h->stop,
-                              h == NULL ? NULL : h->ticker, h == NULL ? NULL : h->resume,
-                              h == NULL ? NULL : h->give_up};
-
-    if (h == NULL)
-        return;
-    cmpsrv_http_pool_free(h->pool); /* first: workers wake the loop */
-    h->stopping = 1;
-    for (size_t i = 0; i < h->listeners_n; i++)
-        evconnlistener_free(h->listeners[i]);
-    while (h->conns != NULL) {
-        h->conns->job = NULL; /* went with the pool */
-        cmpsrv_http_conn_free(h->conns);
-    }
-    for (size_t i = 0; i < CMPSRV_ARRAY_SIZE(events); i++)
-        if (events[i] != NULL)
-            event_free(events[i]);
-    if (h->base != NULL)
-        event_base_free(h->base);
-    for (size_t i = 0; i < 2; i++)
-        if (h->stop_pipe[i] >= 0)
-            close(h->stop_pipe[i]);
-    OPENSSL_free(h);
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY)
+        return cap;
+    fds = (size_t)limit.rlim_cur;
+    fds = fds > 2 * SPARE_FDS ? fds - SPARE_FDS : (fds + 1) / 2;
+    if (fds >= cap)
+        return cap;
+    cmpsrv_log(h->options.log, CMPSRV_LOG_WARNING,
+               "http: at most %zu connections, not %zu: the limit of open files is %zu", fds, cap,
+               (size_t)limit.rlim_cur);
+    return fds;
 }
 
 int cmpsrv_http_run(CMPSRV_HTTP *h)
 {
-    static const struct timeval second = {1, 0};
-    struct sigaction ignore = {.sa_handler = SIG_IGN};
+    struct timeval second = {1, 0};
+    int ok;
 
-    sigaction(SIGPIPE, &ignore,
-              NULL); /* a client that is gone is an error of write, not a signal */
-    if (h->o.tick != NULL)
-        event_add(h->ticker, &second);
-    return event_base_dispatch(h->base) >= 0;
-}
-
-/* ---- listening
- * -----------------------------------------------------------------------------------------------------------------
- */
-
-/* "http://HOST:PORT" apart; HOST may be an [address], or * for all. */
-static int split_url(const char *url, char *host, size_t host_size, const char **port,
-                     CMPSRV_REFUSAL *why)
-{
-    const char *from = url + 7, *colon = strrchr(url, ':'), *to = colon;
-
-    if (strncmp(url, "http://", 7) != 0 || colon == NULL || colon <= from || colon[1] == '\0')
-        return cmpsrv_refuse(why, CMPSRV_R_BAD_CONFIG, "not http://HOST:PORT");
-    if (*from == '[' && to[-1] == ']') {
-        from++;
-        to--;
+    ignore_sigpipe();
+    if (!cmpsrv_http_pool_start(h->pool)) {
+        cmpsrv_log(h->options.log, CMPSRV_LOG_ERROR, "http: no worker could be started");
+        return 0;
     }
-    if (to <= from || (size_t)(to - from) >= host_size)
-        return cmpsrv_refuse(why, CMPSRV_R_BAD_CONFIG, "not http://HOST:PORT");
-    memcpy(host, from, (size_t)(to - from));
-    host[to - from] = '\0';
-    *port = colon + 1;
-    return 1;
-}
-
-static int listen_at(CMPSRV_HTTP *h, const struct addrinfo *a)
-{
-    const unsigned flags = LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC | LEV_OPT_REUSEABLE;
-    struct evconnlistener *l;
-
-    if (h->listeners_n == HTTP_MAX_LISTENERS)
-        return 0;
-    l = evconnlistener_new_bind(h->base, on_accept, h, flags, 1024, a->ai_addr, (int)a->ai_addrlen);
-    if (l == NULL)
-        return 0;
-    evconnlistener_set_error_cb(l, on_accept_error);
-    h->listeners[h->listeners_n++] = l;
-    return 1;
-}
-
-int cmpsrv_http_listen(CMPSRV_HTTP *h, const char *url, CMPSRV_REFUSAL *why)
-{
-    struct addrinfo hints = {.ai_flags = AI_PASSIVE | AI_NUMERICSERV, .ai_socktype = SOCK_STREAM},
-                    *found = NULL;
-    char host[256];
-    const char *port;
-    int rc, ok;
-
-    if (!split_url(url, host, sizeof(host), &port, why))
-        return 0;
-    if ((rc = getaddrinfo(strcmp(host, "*") == 0 ? NULL : host, port, &hints, &found)) != 0)
-        return cmpsrv_refuse(why, CMPSRV_R_BAD_CONFIG, "%s: %s", host, gai_strerror(rc));
-    ok = listen_at(h, found);
-    if (!ok)
-        cmpsrv_refuse(why, CMPSRV_R_BAD_CONFIG, "%s",
-                      h->listeners_n == HTTP_MAX_LISTENERS ? "more than 16 listeners"
-                                                           : strerror(errno));
-    freeaddrinfo(found);
+    h->max_conns = connection_cap(h);
+    h->running = 1;
+    event_add(h->wake, NULL);
+    if (h->options.tick != NULL)
+        event_add(h->tick, &second);
+    update_accepting(h);
+    ok = event_base_dispatch(h->base) >= 0;
+    h->stopping = 1; /* also when the loop has failed */
+    h->running = 0;
+    close_connections(h);
+    close_listeners(h);
+    event_base_loop(h->base, EVLOOP_NONBLOCK); /* where bufferevents really close */
+    cmpsrv_http_pool_close(h->pool, h->stop_by - cmpsrv_time_mono());
     return ok;
 }
 
-int cmpsrv_http_port(const CMPSRV_HTTP *h, size_t i)
-{
-    struct sockaddr_storage a;
-    socklen_t n = sizeof(a);
+/* ---- life ------------------------------------------------------------------------------------ */
 
-    if (i >= h->listeners_n ||
-        getsockname(evconnlistener_get_fd(h->listeners[i]), (struct sockaddr *)&a, &n) != 0)
-        return 0;
-    return ntohs(a.ss_family == AF_INET6 ? ((struct sockaddr_in6 *)&a)->sin6_port
-                                         : ((struct sockaddr_in *)&a)->sin_port);
+static int check_options(const CMPSRV_HTTP_OPTIONS *o, CMPSRV_REFUSAL *why)
+{
+    if (o->handler == NULL || o->workers == 0 || o->max_body == 0 || o->max_connections == 0 ||
+        o->message_timeout <= 0 || o->idle_timeout <= 0)
+        return cmpsrv_refuse(why, CMPSRV_R_BAD_CONFIG,
+                             "http: workers, sizes, connections and timeouts must be above 0");
+    return 1;
+}
+
+/* One thread has the loop, so it needs no locks; what libevent keeps for the whole process does, in
+ * a program with more loops than ours. */
+static void init_libevent(void)
+{
+    evthread_use_pthreads();
+}
+
+static struct event_base *new_base(void)
+{
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    struct event_config *config;
+    struct event_base *base = NULL;
+
+    pthread_once(&once, init_libevent);
+    if ((config = event_config_new()) == NULL)
+        return NULL;
+    if (event_config_set_flag(config, EVENT_BASE_FLAG_NOLOCK) == 0)
+        base = event_base_new_with_config(config);
+    event_config_free(config);
+    return base;
+}
+
+static int init(CMPSRV_HTTP *h)
+{
+    return (h->base = new_base()) != NULL &&
+           (h->wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)) >= 0 &&
+           (h->wake = event_new(h->base, h->wake_fd, EV_READ | EV_PERSIST, on_wake, h)) != NULL &&
+           (h->tick = event_new(h->base, -1, EV_PERSIST, on_tick, h)) != NULL &&
+           (h->pause = evtimer_new(h->base, on_pause_over, h)) != NULL &&
+           (h->grace = evtimer_new(h->base, on_grace_over, h)) != NULL &&
+           (h->pool = cmpsrv_http_pool_new(&h->options, h->wake_fd)) != NULL;
+}
+
+CMPSRV_HTTP *cmpsrv_http_new(const CMPSRV_HTTP_OPTIONS *options, CMPSRV_REFUSAL *why)
+{
+    CMPSRV_HTTP *h;
+
+    if (!check_options(options, why))
+        return NULL;
+    if ((h = OPENSSL_zalloc(sizeof(*h))) != NULL) {
+        h->options = *options;
+        h->wake_fd = -1;
+        TAILQ_INIT(&h->listeners);
+        TAILQ_INIT(&h->conns);
+        if (init(h))
+            return h;
+        cmpsrv_http_free(h);
+    }
+    cmpsrv_fail(why, "http: no memory or descriptor for the loop");
+    return NULL;
+}
+
+static void free_event(struct event *ev)
+{
+    if (ev != NULL)
+        event_free(ev);
+}
+
+void cmpsrv_http_free(CMPSRV_HTTP *h)
+{
+    if (h == NULL)
+        return;
+    cmpsrv_http_pool_free(h->pool);
+    close_listeners(h);
+    free_event(h->wake);
+    free_event(h->tick);
+    free_event(h->pause);
+    free_event(h->grace);
+    if (h->base != NULL)
+        event_base_free(h->base);
+    if (h->wake_fd >= 0)
+        close(h->wake_fd);
+    OPENSSL_free(h);
 }
