@@ -5,7 +5,7 @@
  */
 #include "config.h"
 
-#include "wire/wire_crypto.h"
+#include "wire/wire_local.h"
 
 #include <string.h>
 #include <strings.h>

@@ -6,7 +6,7 @@
  */
 #include "config.h"
 
-#include "wire/wire_crypto.h"
+#include "wire/wire_local.h"
 
 #include <string.h>
 

@@ -6,7 +6,7 @@
  */
 #include "config.h"
 
-#include "wire/wire_crypto.h"
+#include "wire/wire_local.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -14,6 +14,7 @@
 #include <openssl/bn.h>
 #include <openssl/core_names.h>
 #include <openssl/err.h>
+#include <openssl/evp.h>
 #include <openssl/param_build.h>
 
 enum { RSA_MIN_BITS = 512, RSA_MAX_BITS = 16384, RSA_MAX_EXPONENT = 8 };
