@@ -6,8 +6,6 @@
 #ifndef CMPSRV_WIRE_LOCAL_H
 #define CMPSRV_WIRE_LOCAL_H
 
-#include <openssl/types.h>
-
 #include "wire/wire.h"
 
 /* ---- algid.c */
@@ -41,12 +39,5 @@ int cmpsrv_template_parse(CMPSRV_SLICE content, CMPSRV_CERT_REQUEST *out, CMPSRV
  * each well-formed (BAD_DATA_FORMAT), no OID twice and no encoded DEFAULT (`reason`). 1/0.
  */
 int cmpsrv_extensions_check(CMPSRV_SLICE content, CMPSRV_REASON reason, CMPSRV_REFUSAL *why);
-
-/* ---- digest.c */
-
-/* libcrypto's object for a digest, NULL if there is none. */
-const EVP_MD *cmpsrv_md_evp(unsigned md);
-/* OID content octets, absent if there is none. */
-CMPSRV_SLICE cmpsrv_md_oid(unsigned md);
 
 #endif

@@ -96,7 +96,7 @@ static void test_whose_secret_counts(void)
         {"alias", "ca", "ca", CMPSRV_R_BAD_MESSAGE_CHECK, NULL}, /* the alias's overrides */
         {NULL, "ca", "ca", CMPSRV_R_NONE, "ca:CA1"},
         {NULL, "ca", "other", CMPSRV_R_BAD_MESSAGE_CHECK, NULL},
-        {NULL, NULL, "", CMPSRV_R_BAD_MESSAGE_CHECK, NULL}, /* nobody has a secret */
+        {NULL, NULL, "x", CMPSRV_R_BAD_MESSAGE_CHECK, NULL}, /* nobody has a secret */
         {NULL, NULL, "no secret", CMPSRV_R_BAD_MESSAGE_CHECK,
          NULL}, /* not even the one of the dummy derivation */
     };
