@@ -19,6 +19,7 @@
 #define DAY_MS INT64_C(86400000)
 
 static char dir[64], yaml[96];
+static const char *alias = "a";
 static CMPSRV_SERVER *srv;
 static CMPSRV_BYTES last_request, last_answer;
 
@@ -55,10 +56,10 @@ static void write_yaml(const char *more)
             "        cmp_signer: {certificate: signer.crt, key: 'file:signer.key'}}\n"
             "certificate_profiles: {P: {validity: 10d}}\n"
             "end_entity_profiles: {E: {}}\n"
-            "aliases:\n  a: {operationmode: ra, authenticationmodule: [HMAC], "
+            "aliases:\n  %s: {operationmode: ra, authenticationmodule: [HMAC], "
             "authenticationparameters: [topsecret],\n"
             "      ra.endentityprofile: E, ra.certificateprofile: P, ra.caname: CA1%s}\n",
-            more);
+            alias, more);
     fclose(f);
 }
 
@@ -253,6 +254,21 @@ static void test_housekeeping(void)
     end();
 }
 
+/* Nobody can say any more that it should be kept. */
+static void test_housekeeping_of_an_alias_that_is_gone(void)
+{
+    begin(", unconfirmed: keep");
+    enrol("topsecret", 0, 0);
+    alias = "b";
+    write_yaml("");
+    CU_ASSERT(CMPSRV_SERVER_load(srv, yaml));
+    alias = "a";
+    expire_all();
+    CU_ASSERT(CMPSRV_tick(srv));
+    CU_ASSERT_EQUAL(count_status(CMPSRV_CERT_REVOKED), 1);
+    end();
+}
+
 static void test_moves(void)
 {
     static const CMPSRV_TXN_STATE states[] = {CMPSRV_TXN_WAIT_CONF, CMPSRV_TXN_POLLING,
@@ -287,4 +303,5 @@ static void test_tables(void)
 
 TEST_MAIN("server", TEST(test_enrolment), TEST(test_retransmission),
           TEST(test_paths_without_an_answer), TEST(test_reload_is_all_or_nothing),
-          TEST(test_housekeeping), TEST(test_moves), TEST(test_tables))
+          TEST(test_housekeeping), TEST(test_housekeeping_of_an_alias_that_is_gone),
+          TEST(test_moves), TEST(test_tables))
