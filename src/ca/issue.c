@@ -1,99 +1,162 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A certificate from a decision: TBSCertificate written, linted, signed, and parsed again by
- * libcrypto before anybody sees it. Holds no lock and writes nothing.
+ * Makes the certificate that was decided (RFC 5280 4.1): writes the TBSCertificate, has it linted,
+ * signs, and reads the result back with libcrypto and with our own reader before anybody sees it.
+ * Called by the issuing handlers; must not know who asked.
  */
 #include "config.h"
 
-#include "ca/ca.h"
+#include "ca/ca_local.h"
 
 #include <string.h>
 
-#include <openssl/err.h>
 #include <openssl/evp.h>
-#include <openssl/x509v3.h>
+#include <openssl/x509.h>
 
-/* RFC 5280 4.2.1.2 method 1: SHA-1 of the octets of subjectPublicKey. */
-static void put_subject_key_id(CMPSRV_DERW *w, const CMPSRV_DECISION *d)
+/* ---- parts, also for crl.c ---------------------------------------------------------------------
+ */
+
+int cmpsrv_ca_key_id(OSSL_LIB_CTX *libctx, const char *propq, CMPSRV_SLICE spki,
+                     unsigned char out[CA_KEY_ID], CMPSRV_REFUSAL *why)
 {
-    CMPSRV_SLICE spki = cmpsrv_bytes_slice(&d->spki), seq, oid, params, bits;
-    unsigned char hash[20];
-    CMPSRV_DERW v = {0};
+    CMPSRV_SLICE content, oid, parameters, bits;
+    size_t n = 0;
 
-    if (!cmpsrv_der_get(&spki, DER_SEQUENCE, &seq) || !cmpsrv_der_get_algid(&seq, &oid, &params) ||
-        !cmpsrv_der_get_octet_bits(&seq, &bits) || !cmpsrv_md_hash(CMPSRV_MD_SHA1, bits, hash)) {
+    if (!cmpsrv_der_get(&spki, DER_SEQUENCE, &content) ||
+        !cmpsrv_der_get_algid(&content, &oid, &parameters) ||
+        !cmpsrv_der_get_octet_bits(&content, &bits))
+        return cmpsrv_fail(why, "RFC 5280 4.1.2.7: not a SubjectPublicKeyInfo");
+    return EVP_Q_digest(libctx, "SHA1", propq, bits.p, bits.n, out, &n) ||
+           cmpsrv_fail(why, "RFC 5280 4.2.1.2: no SHA-1 for key identifiers");
+}
+
+int cmpsrv_ca_random_serial(unsigned char out[CA_SERIAL], CMPSRV_REFUSAL *why)
+{
+    do {
+        if (!cmpsrv_random(out, CA_SERIAL))
+            return cmpsrv_fail(why, "no random octets for a serial number");
+        out[0] &= 0x7f;
+    } while (out[0] == 0);
+    return 1;
+}
+
+void cmpsrv_ca_extension(CMPSRV_DERW *w, CMPSRV_SLICE oid, int critical, CMPSRV_DERW *value)
+{
+    CMPSRV_BYTES octets = {NULL, 0};
+
+    if (!cmpsrv_derw_finish(value, &octets))
         w->failed = 1;
+    cmpsrv_derw_begin(w, DER_SEQUENCE);
+    cmpsrv_derw_oid(w, oid);
+    if (critical)
+        cmpsrv_derw_put(w, DER_BOOLEAN, DER_OID_SLICE("\xff"));
+    cmpsrv_derw_put(w, DER_OCTET_STRING, cmpsrv_bytes_slice(&octets));
+    cmpsrv_derw_end(w);
+    cmpsrv_bytes_clear(&octets);
+}
+
+void cmpsrv_ca_aki(CMPSRV_DERW *w, const CMPSRV_CA *ca)
+{
+    CMPSRV_DERW value = {0};
+
+    cmpsrv_derw_begin(&value, DER_SEQUENCE);
+    cmpsrv_derw_put(&value, DER_CONTEXT(0), cmpsrv_bytes_slice(&ca->issuer.ski));
+    cmpsrv_derw_end(&value);
+    cmpsrv_ca_extension(w, CMPSRV_OID_AUTHORITY_KEY_ID, 0, &value);
+}
+
+int cmpsrv_ca_sign(const CMPSRV_CA *ca, CMPSRV_SLICE tbs, CMPSRV_BYTES *out, CMPSRV_REFUSAL *why)
+{
+    CMPSRV_SLICE algid = cmpsrv_bytes_slice(&ca->cert_sig_alg);
+    CMPSRV_BYTES signature = {NULL, 0};
+    CMPSRV_DERW w = {0};
+    int ok;
+
+    if (!cmpsrv_sig_make(ca->libctx, ca->propq, ca->issuer.key, algid, tbs, &signature, why))
+        return 0;
+    cmpsrv_derw_begin(&w, DER_SEQUENCE);
+    cmpsrv_derw_raw(&w, tbs);
+    cmpsrv_derw_raw(&w, algid);
+    cmpsrv_derw_bits(&w, cmpsrv_bytes_slice(&signature));
+    cmpsrv_derw_end(&w);
+    ok = cmpsrv_derw_finish(&w, out) || cmpsrv_fail(why, "out of memory");
+    cmpsrv_bytes_clear(&signature);
+    return ok;
+}
+
+/* ---- TBSCertificate ----------------------------------------------------------------------------
+ */
+
+static void write_uri(CMPSRV_DERW *w, const char *uri)
+{
+    cmpsrv_derw_put(w, DER_CONTEXT(6), cmpsrv_slice_str(uri));
+}
+
+static void write_ski(CMPSRV_DERW *w, const unsigned char key_id[CA_KEY_ID])
+{
+    CMPSRV_DERW value = {0};
+
+    cmpsrv_derw_put(&value, DER_OCTET_STRING, cmpsrv_slice(key_id, CA_KEY_ID));
+    cmpsrv_ca_extension(w, CMPSRV_OID_SUBJECT_KEY_ID, 0, &value);
+}
+
+/* RFC 5280 4.2.1.13: one DistributionPoint with one fullName. */
+static void write_crl_distribution_point(CMPSRV_DERW *w, const char *uri)
+{
+    static const int tags[] = {DER_SEQUENCE, DER_SEQUENCE, DER_CONTEXT_CONSTRUCTED(0),
+                               DER_CONTEXT_CONSTRUCTED(0)};
+    CMPSRV_DERW value = {0};
+
+    if (uri == NULL)
         return;
-    }
-    cmpsrv_derw_put(&v, DER_OCTET_STRING, cmpsrv_slice(hash, sizeof(hash)));
-    cmpsrv_extension_put_built(w, CMPSRV_OID_SUBJECT_KEY_ID, 0, &v);
+    for (size_t i = 0; i < CMPSRV_ARRAY_SIZE(tags); i++)
+        cmpsrv_derw_begin(&value, tags[i]);
+    write_uri(&value, uri);
+    for (size_t i = 0; i < CMPSRV_ARRAY_SIZE(tags); i++)
+        cmpsrv_derw_end(&value);
+    cmpsrv_ca_extension(w, CMPSRV_OID_CRL_DISTRIBUTION_POINTS, 0, &value);
 }
 
-static void put_authority_key_id(CMPSRV_DERW *w, const CMPSRV_CA *ca)
+/* RFC 5280 4.2.2.1: id-ad-ocsp and id-ad-caIssuers. */
+static void write_authority_info_access(CMPSRV_DERW *w, const CMPSRV_CONF_CA *conf)
 {
-    CMPSRV_DERW v = {0};
-
-    cmpsrv_derw_begin(&v, DER_SEQUENCE);
-    cmpsrv_derw_put(&v, DER_CONTEXT(0), cmpsrv_bytes_slice(&ca->issuer.ski));
-    cmpsrv_derw_end(&v);
-    cmpsrv_extension_put_built(w, CMPSRV_OID_AUTHORITY_KEY_ID, 0, &v);
-}
-
-/* GeneralName uniformResourceIdentifier */
-static void put_uri(CMPSRV_DERW *w, const char *url)
-{
-    cmpsrv_derw_put(w, DER_CONTEXT(6), cmpsrv_slice_str(url));
-}
-
-static void put_crl_distribution_point(CMPSRV_DERW *w, const char *url)
-{
-    CMPSRV_DERW v = {0};
-
-    if (url == NULL)
-        return;
-    cmpsrv_derw_begin(&v, DER_SEQUENCE);               /* CRLDistributionPoints */
-    cmpsrv_derw_begin(&v, DER_SEQUENCE);               /* DistributionPoint */
-    cmpsrv_derw_begin(&v, DER_CONTEXT_CONSTRUCTED(0)); /* distributionPoint */
-    cmpsrv_derw_begin(&v, DER_CONTEXT_CONSTRUCTED(0)); /* fullName */
-    put_uri(&v, url);
-    for (int i = 0; i < 4; i++)
-        cmpsrv_derw_end(&v);
-    cmpsrv_extension_put_built(w, CMPSRV_OID_CRL_DISTRIBUTION_POINTS, 0, &v);
-}
-
-static void put_access(CMPSRV_DERW *v, const char *method, const char *url)
-{
-    if (url == NULL)
-        return;
-    cmpsrv_derw_begin(v, DER_SEQUENCE);
-    cmpsrv_derw_oid_text(v, method);
-    put_uri(v, url);
-    cmpsrv_derw_end(v);
-}
-
-static void put_authority_info_access(CMPSRV_DERW *w, const CMPSRV_CONF_CA *conf)
-{
-    CMPSRV_DERW v = {0};
+    const struct {
+        const char *uri;
+        CMPSRV_SLICE method;
+    } t[] = {
+        {conf->url_ocsp, DER_OID_SLICE("\x2b\x06\x01\x05\x05\x07\x30\x01")},
+        {conf->url_issuer, DER_OID_SLICE("\x2b\x06\x01\x05\x05\x07\x30\x02")},
+    };
+    CMPSRV_DERW value = {0};
 
     if (conf->url_ocsp == NULL && conf->url_issuer == NULL)
         return;
-    cmpsrv_derw_begin(&v, DER_SEQUENCE);
-    put_access(&v, "1.3.6.1.5.5.7.48.1", conf->url_ocsp);
-    put_access(&v, "1.3.6.1.5.5.7.48.2", conf->url_issuer);
-    cmpsrv_derw_end(&v);
-    cmpsrv_extension_put_built(w, CMPSRV_OID_AUTHORITY_INFO_ACCESS, 0, &v);
+    cmpsrv_derw_begin(&value, DER_SEQUENCE);
+    for (size_t i = 0; i < CMPSRV_ARRAY_SIZE(t); i++) {
+        if (t[i].uri == NULL)
+            continue;
+        cmpsrv_derw_begin(&value, DER_SEQUENCE);
+        cmpsrv_derw_oid(&value, t[i].method);
+        write_uri(&value, t[i].uri);
+        cmpsrv_derw_end(&value);
+    }
+    cmpsrv_derw_end(&value);
+    cmpsrv_ca_extension(w, CMPSRV_OID_AUTHORITY_INFO_ACCESS, 0, &value);
 }
 
-static int make_tbs(const CMPSRV_CA *ca, const CMPSRV_DECISION *d, const CMPSRV_ISSUED *out,
-                    CMPSRV_BYTES *tbs)
+static int make_tbs(const CMPSRV_CA *ca, const CMPSRV_DECISION *d,
+                    const unsigned char serial[CA_SERIAL], CMPSRV_BYTES *out, CMPSRV_REFUSAL *why)
 {
+    unsigned char key_id[CA_KEY_ID];
     CMPSRV_DERW w = {0};
 
+    if (!cmpsrv_ca_key_id(ca->libctx, ca->propq, cmpsrv_bytes_slice(&d->spki), key_id, why))
+        return 0;
     cmpsrv_derw_begin(&w, DER_SEQUENCE);
     cmpsrv_derw_begin(&w, DER_CONTEXT_CONSTRUCTED(0));
     cmpsrv_derw_int64(&w, 2); /* v3 */
     cmpsrv_derw_end(&w);
-    cmpsrv_derw_put(&w, DER_INTEGER, cmpsrv_slice(out->serial, out->serial_len));
+    cmpsrv_derw_uint_octets(&w, serial, CA_SERIAL);
     cmpsrv_derw_raw(&w, cmpsrv_bytes_slice(&ca->cert_sig_alg));
     cmpsrv_derw_raw(&w, cmpsrv_bytes_slice(&ca->issuer.subject));
     cmpsrv_derw_begin(&w, DER_SEQUENCE);
@@ -104,88 +167,77 @@ static int make_tbs(const CMPSRV_CA *ca, const CMPSRV_DECISION *d, const CMPSRV_
     cmpsrv_derw_raw(&w, cmpsrv_bytes_slice(&d->spki));
     cmpsrv_derw_begin(&w, DER_CONTEXT_CONSTRUCTED(3));
     cmpsrv_derw_begin(&w, DER_SEQUENCE);
-    put_subject_key_id(&w, d);
-    put_authority_key_id(&w, ca);
+    write_ski(&w, key_id);
+    cmpsrv_ca_aki(&w, ca);
     cmpsrv_derw_raw(&w, cmpsrv_bytes_slice(&d->extensions));
-    put_crl_distribution_point(&w, ca->conf->url_crl);
-    put_authority_info_access(&w, ca->conf);
+    write_crl_distribution_point(&w, ca->conf->url_crl);
+    write_authority_info_access(&w, ca->conf);
     cmpsrv_derw_end(&w);
     cmpsrv_derw_end(&w);
     cmpsrv_derw_end(&w);
-    return cmpsrv_derw_finish(&w, tbs);
+    return cmpsrv_derw_finish(&w, out) || cmpsrv_fail(why, "out of memory");
 }
 
-static int sign(const CMPSRV_CA *ca, const CMPSRV_BYTES *tbs, CMPSRV_BYTES *out,
-                CMPSRV_REFUSAL *why)
-{
-    CMPSRV_BYTES signature = {0};
-    CMPSRV_DERW w = {0};
-    int ok;
+/* ---- the certificate ---------------------------------------------------------------------------
+ */
 
-    if (!cmpsrv_sig_make(ca->libctx, ca->propq, ca->issuer.key,
-                         cmpsrv_bytes_slice(&ca->cert_sig_alg), cmpsrv_bytes_slice(tbs), &signature,
-                         why))
-        return 0;
-    cmpsrv_derw_begin(&w, DER_SEQUENCE);
-    cmpsrv_derw_raw(&w, cmpsrv_bytes_slice(tbs));
-    cmpsrv_derw_raw(&w, cmpsrv_bytes_slice(&ca->cert_sig_alg));
-    cmpsrv_derw_bits(&w, cmpsrv_bytes_slice(&signature));
-    cmpsrv_derw_end(&w);
-    ok = cmpsrv_derw_finish(&w, out) || cmpsrv_fail(why, "out of memory");
-    cmpsrv_bytes_clear(&signature);
-    return ok;
-}
-
-/* Somebody else's parser reads what we wrote. */
-static int parse_again(const CMPSRV_CA *ca, const CMPSRV_DECISION *d, CMPSRV_ISSUED *out,
-                       CMPSRV_REFUSAL *why)
+static X509 *parse_x509(const CMPSRV_CA *ca, CMPSRV_SLICE der)
 {
-    const unsigned char *p = out->der.p;
     X509 *x = X509_new_ex(ca->libctx, ca->propq);
+    const unsigned char *p = der.p;
 
-    if (x == NULL || d2i_X509(&x, &p, (long)out->der.n) == NULL || p != out->der.p + out->der.n)
-        return cmpsrv_fail(why, "the certificate that was made is not readable");
-    out->cert = x;
-    if (X509_get_version(x) != X509_VERSION_3 ||
-        X509_check_issued(ca->issuer.cert, x) != X509_V_OK ||
-        EVP_PKEY_eq(X509_get0_pubkey(x), d->key) != 1)
-        return cmpsrv_fail(why, "the certificate that was made is not the one decided");
+    if (x != NULL && d2i_X509(&x, &p, (long)der.n) != NULL && p == der.p + der.n)
+        return x;
+    X509_free(x);
+    return NULL;
+}
+
+/* What went out must be what was linted and decided, whoever wrote the octets in between. */
+static int check_result(const CMPSRV_CA *ca, const CMPSRV_DECISION *d, CMPSRV_SLICE tbs,
+                        CMPSRV_SLICE der, CMPSRV_REFUSAL *why)
+{
+    CMPSRV_CERT_VIEW v;
+
+    if (!cmpsrv_cert_view(der, &v, why)) /* both AlgorithmIdentifiers equal, too */
+        return 0;
+    if (!cmpsrv_slice_eq(v.tbs, tbs) || v.signature.n == 0 ||
+        !cmpsrv_slice_eq(v.sig_alg, cmpsrv_bytes_slice(&ca->cert_sig_alg)) ||
+        !cmpsrv_slice_eq(v.issuer, cmpsrv_bytes_slice(&ca->issuer.subject)) ||
+        !cmpsrv_slice_eq(v.subject, cmpsrv_bytes_slice(&d->subject)) ||
+        !cmpsrv_slice_eq(v.spki, cmpsrv_bytes_slice(&d->spki)))
+        return cmpsrv_fail(why, "the certificate is not what was decided");
     return 1;
 }
 
-/* 159 random bits: the first octet is 01..7f, so that the number is positive and all 20 octets
- * stand. */
-static int make_serial(CMPSRV_ISSUED *out)
+static int sign_certificate(const CMPSRV_CA *ca, const CMPSRV_DECISION *d, CMPSRV_SLICE tbs,
+                            CMPSRV_ISSUED *out, CMPSRV_REFUSAL *why)
 {
-    do {
-        if (!cmpsrv_random(out->serial, CMPSRV_MAX_SERIAL))
-            return 0;
-        out->serial[0] &= 0x7f;
-    } while (out->serial[0] == 0);
-    out->serial_len = CMPSRV_MAX_SERIAL;
-    return 1;
+    return cmpsrv_ca_sign(ca, tbs, &out->der, why) &&
+           check_result(ca, d, tbs, cmpsrv_bytes_slice(&out->der), why) &&
+           ((out->cert = parse_x509(ca, cmpsrv_bytes_slice(&out->der))) != NULL ||
+            cmpsrv_fail(why, "libcrypto cannot read the certificate that was signed"));
 }
 
 int cmpsrv_ca_issue(const CMPSRV_CA *ca, const CMPSRV_DECISION *d, CMPSRV_ISSUED *out,
                     CMPSRV_REFUSAL *why)
 {
-    CMPSRV_ISSUED made = {0};
-    CMPSRV_BYTES tbs = {0};
-    int ok = 0;
+    CMPSRV_ISSUED issued = {{0}, {0}, CA_SERIAL, {NULL, 0}, NULL};
+    CMPSRV_REFUSAL inner = {CMPSRV_R_NONE, ""};
+    CMPSRV_BYTES tbs = {NULL, 0};
+    int ok;
 
-    memcpy(made.ca_id, ca->id, CMPSRV_HASH);
-    if (!make_serial(&made))
-        cmpsrv_fail(why, "no random octets for a serial number");
-    else if (!make_tbs(ca, d, &made, &tbs))
-        cmpsrv_fail(why, "out of memory");
-    else
-        ok = cmpsrv_lint_tbs(ca, d, cmpsrv_bytes_slice(&tbs), why) &&
-             sign(ca, &tbs, &made.der, why) && parse_again(ca, d, &made, why);
+    memcpy(issued.ca_id, ca->id, CMPSRV_HASH);
+    ok = cmpsrv_ca_random_serial(issued.serial, &inner) &&
+         make_tbs(ca, d, issued.serial, &tbs, &inner) &&
+         cmpsrv_lint_tbs(ca, d, cmpsrv_bytes_slice(&tbs), &inner) &&
+         sign_certificate(ca, d, cmpsrv_bytes_slice(&tbs), &issued, &inner);
     cmpsrv_bytes_clear(&tbs);
     if (!ok) {
-        cmpsrv_issued_clear(&made);
-        return 0;
+        cmpsrv_issued_clear(&issued);
+        /* Whatever is wrong here is our fault, not the client's, whichever reason it came with. */
+        return cmpsrv_refuse(why, CMPSRV_R_SYSTEM_FAILURE, "CA %s: %s", ca->conf->name,
+                             inner.detail);
     }
-    *out = made;
+    *out = issued;
     return 1;
 }

@@ -1,36 +1,41 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Reasons of revocation by name and number (RFC 5280 5.3.1). */
+/*
+ * CRLReason (RFC 5280 5.3.1) by name and number, for cmp-admin, audit and CRLs. Whether a
+ * certificate may be revoked is for policy, that it is revoked for the store.
+ */
 #include "config.h"
 
 #include "ca/ca.h"
 
-#include <stdlib.h>
+#include <stdio.h>
 #include <strings.h>
 
-static const char *const names[] = {
-    "unspecified",   "keyCompromise",        "cACompromise",    "affiliationChanged",
-    "superseded",    "cessationOfOperation", "certificateHold", NULL,
-    "removeFromCRL", "privilegeWithdrawn",   "aACompromise",
+static const struct {
+    int number;
+    const char *name;
+} reasons[] = {
+    {0, "unspecified"},        {1, "keyCompromise"}, {2, "cACompromise"},
+    {3, "affiliationChanged"}, {4, "superseded"},    {5, "cessationOfOperation"},
+    {6, "certificateHold"},    {8, "removeFromCRL"}, /* 7 is not used */
+    {9, "privilegeWithdrawn"}, {10, "aACompromise"},
 };
 
 int cmpsrv_crl_reason_from_text(const char *text)
 {
-    for (size_t i = 0; i < CMPSRV_ARRAY_SIZE(names); i++) {
-        char number[4] = {(char)('0' + i), '\0'};
+    for (size_t i = 0; text != NULL && i < CMPSRV_ARRAY_SIZE(reasons); i++) {
+        char number[12];
 
-        if (i == 10) {
-            number[0] = '1';
-            number[1] = '0';
-        }
-        if (names[i] != NULL && (strcasecmp(names[i], text) == 0 || strcasecmp(number, text) == 0))
-            return (int)i;
+        snprintf(number, sizeof(number), "%d", reasons[i].number);
+        if (strcasecmp(text, reasons[i].name) == 0 || strcasecmp(text, number) == 0)
+            return reasons[i].number;
     }
     return -1;
 }
 
 const char *cmpsrv_crl_reason_name(int reason)
 {
-    if (reason < 0 || (size_t)reason >= CMPSRV_ARRAY_SIZE(names) || names[reason] == NULL)
-        return "unknown";
-    return names[reason];
+    for (size_t i = 0; i < CMPSRV_ARRAY_SIZE(reasons); i++)
+        if (reasons[i].number == reason)
+            return reasons[i].name;
+    return reasons[0].name;
 }
