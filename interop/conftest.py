@@ -129,6 +129,12 @@ class Server:
         return {t: self.query(f"SELECT COUNT(*) FROM {t}")[0][0]
                 for t in ("certificate", "txn", "end_entity", "audit", "tid_spent")}
 
+    def dump(self):
+        """Every row of every table: equal before and after what must change nothing."""
+        with contextlib.closing(sqlite3.connect(f"file:{self.dir}/cmp-server.db?mode=ro", uri=True)) as db:
+            tables = [r[0] for r in db.execute("SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name")]
+            return {t: sorted(map(repr, db.execute(f"SELECT * FROM {t}"))) for t in tables}
+
     # ---- messages
     def post(self, der, path="/cmp/ra", timeout=DEADLINE):
         conn = http.client.HTTPConnection("127.0.0.1", self.port, timeout=timeout)
@@ -187,7 +193,8 @@ def make_server(tmp_path):
 def shared(tmp_path_factory):
     """One server for tests that leave nothing behind that another would mind."""
     server = Server(tmp_path_factory.mktemp("shared") / "pki")
-    server.configure(lambda c: c["aliases"]["ra"].update({"allow_mac_rr": True}))
+    # nothing expires while a test compares the store before and after
+    server.alias(allow_mac_rr=True, confirm_wait_time="1h", transaction_retention="1h")
     server.start()
     yield server
     server.stop()
