@@ -98,12 +98,16 @@ class Server:
 
     def kill(self):
         self.process.send_signal(signal.SIGKILL)
-        self.process.wait()
+        code = self.process.wait()
+        assert code == -signal.SIGKILL, f"cmp-server had ended by itself with {code}: {self.log_text()[-2000:]}"
 
     def stop(self):
-        if self.process and self.process.poll() is None:
+        code = self.process.poll() if self.process else 0
+        if code is None:
             self.process.terminate()
             assert self.process.wait(DEADLINE) == 0
+        else:  # killed by us, or never started; not by a signal of its own
+            assert code >= 0 or code == -signal.SIGKILL, f"cmp-server ended with {code}: {self.log_text()[-2000:]}"
 
     def restart(self, env=None):
         self.stop()
@@ -185,8 +189,7 @@ def make_server(tmp_path):
 
     yield make
     for server in servers:
-        if server.process and server.process.poll() is None:
-            server.stop()
+        server.stop()
 
 
 @pytest.fixture(scope="session")
