@@ -9,7 +9,7 @@ import pytest
 from cryptography import x509
 
 import forge
-from conftest import find_faketime, wait_for
+from conftest import a_day_later, wait_for
 
 REVOKED, ACTIVE, UNCONFIRMED = 2, 1, 0
 
@@ -55,7 +55,7 @@ def test_the_wait_for_certconf_ends_while_the_server_is_down(make_server, keys):
     server = make_server()
     _, _, answer = server.enrol(keys())
     server.kill()
-    server.start({"LD_PRELOAD": find_faketime(), "FAKETIME": "+1d"})
+    server.start(a_day_later())
     wait_for("the end of the transaction", lambda: status_of(server, answer) == REVOKED)
 
 
@@ -222,8 +222,6 @@ def test_16_identical_certconfs_at_once(make_server, keys):
 @pytest.mark.parametrize("implicit", [False, True], ids=["certConf", "implicit"])
 @pytest.mark.parametrize("with_time", [True, False], ids=["messageTime", "no messageTime"])
 def test_replay_after_the_tombstone_and_a_day_later(make_server, keys, with_time, implicit):
-    faketime = find_faketime()
-    assert faketime, "libfaketime is missing"
     server = make_server(change=lambda c: c["aliases"]["ra"].update(transaction_retention="1s"))
     fields = {} if with_time else {"time": None}
     msg, der, answer = server.enrol(keys(), implicit=implicit, **fields)
@@ -233,7 +231,7 @@ def test_replay_after_the_tombstone_and_a_day_later(make_server, keys, with_time
     wait_for("the tombstone to go", lambda: server.counts()["txn"] == 0)
     again = server.send(der)
     assert (again.body, again.fail_info) == ("error", ["transactionIdInUse"])
-    server.restart({"LD_PRELOAD": faketime, "FAKETIME": "+1d"})
+    server.restart(a_day_later())
     wait_for("the second tombstone to go", lambda: server.counts()["txn"] == 0)
     later = server.send(der)
     assert later.time - answer.time > datetime.timedelta(hours=23)  # it does live a day later
