@@ -33,6 +33,8 @@ int admin_usage_error(const char *fmt, ...) CMPSRV_PRINTF(1, 2);
 const char *admin_option(ADMIN *a, const char *name, int has_value, int *bad);
 /* Whether nothing but `n` plain arguments is left; else prints what is wrong. */
 int admin_has_arguments(ADMIN *a, int n, const char *what);
+/* "2026-11-23" or "2026-11-23T14:00:00Z" to ms UTC. 1/0. */
+int admin_read_date(const char *text, int64_t *ms);
 /* A CA of the configuration loaded with its key, NULL with the reason printed. The caller frees. */
 CMPSRV_CA *admin_load_ca(ADMIN *a, const char *name);
 

@@ -24,15 +24,20 @@ static int add_record(void *arg, const CMPSRV_AUDIT_ROW *row)
 int admin_audit_list(ADMIN *a)
 {
     static const char *const columns[] = {"Time", "Node", "Chain", "Seq", "Record"};
+    int bad = 0;
+    const char *text = admin_option(a, "--since", 1, &bad);
     CMPSRV_REFUSAL why = {0};
+    int64_t since = 0;
     ADMIN_TABLE *t;
 
-    if (!admin_has_arguments(a, 0, ""))
+    if (bad || !admin_has_arguments(a, 0, ""))
         return ADMIN_USAGE;
+    if (text != NULL && !admin_read_date(text, &since))
+        return admin_usage_error("--since wants a date, 2026-11-23 or 2026-11-23T14:00:00Z");
     if (!admin_open(a, 0))
         return ADMIN_FAILED;
     t = admin_table_new(columns, CMPSRV_ARRAY_SIZE(columns));
-    if (cmpsrv_store_audit_each(a->store, 0, add_record, t, &why) != 1) {
+    if (cmpsrv_store_audit_each(a->store, since, add_record, t, &why) != 1) {
         admin_fail("%s", why.detail);
         admin_table_print(t, a->json);
         return ADMIN_FAILED;

@@ -22,18 +22,6 @@ static int status_from_name(const char *name)
     return -1;
 }
 
-/* "2026-11-23" or "2026-11-23T14:00:00Z" to ms UTC. */
-static int read_date(const char *s, int64_t *ms)
-{
-    char digits[16] = "00000000000000Z";
-    size_t n = 0;
-
-    for (; *s != '\0' && n < 14; s++)
-        if (*s >= '0' && *s <= '9')
-            digits[n++] = *s;
-    return (n == 8 || n == 14) && cmpsrv_time_from_generalized(cmpsrv_slice(digits, 15), ms);
-}
-
 /* The id of a CA by its configured name: from its certificate. */
 static int find_ca_id(ADMIN *a, const char *name, unsigned char id[CMPSRV_HASH])
 {
@@ -85,7 +73,7 @@ static int read_filter(ADMIN *a, const char *ca, const char *status, const char 
 {
     if (status != NULL && (filter->status = status_from_name(status)) < 0)
         return admin_usage_error("--status is unconfirmed, active, revoked or hold");
-    if (since != NULL && !read_date(since, &filter->issued_since))
+    if (since != NULL && !admin_read_date(since, &filter->issued_since))
         return admin_usage_error("--since wants a date, 2026-11-23 or 2026-11-23T14:00:00Z");
     if (!admin_open(a, 0))
         return ADMIN_FAILED;

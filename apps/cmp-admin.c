@@ -119,6 +119,17 @@ int admin_has_arguments(ADMIN *a, int n, const char *what)
     return 0;
 }
 
+int admin_read_date(const char *s, int64_t *ms)
+{
+    char digits[16] = "00000000000000Z";
+    size_t n = 0;
+
+    for (; *s != '\0' && n < 14; s++)
+        if (*s >= '0' && *s <= '9')
+            digits[n++] = *s;
+    return (n == 8 || n == 14) && cmpsrv_time_from_generalized(cmpsrv_slice(digits, 15), ms);
+}
+
 static void print_errors(CMPSRV_CONF_ERRORS *errors)
 {
     for (size_t i = 0; i < errors->n; i++)

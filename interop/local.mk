@@ -1,5 +1,3 @@
-# Tests of promises, run by pytest against the built programs (scripts/check --only interop).
-EXTRA_DIST += interop/README.md interop/conftest.py interop/der.py interop/forge.py \
-    interop/oracle.py interop/test_config.py interop/test_durability.py interop/test_forge.py \
-    interop/test_headers.py interop/test_http.py interop/test_oracle.py \
-    interop/test_stock_client.py interop/test_transactions.py
+EXTRA_DIST += interop/README.md interop/conftest.py interop/der.py interop/forge.py interop/oracle.py \
+    interop/test_admin.py interop/test_answers.py interop/test_config.py interop/test_durability.py interop/test_forge.py interop/test_headers.py \
+    interop/test_http.py interop/test_oracle.py interop/test_rr.py interop/test_stock_client.py interop/test_transactions.py

@@ -121,9 +121,10 @@ def test_error_message_by_somebody_else_ends_nothing(shared, keys):
 
 def test_error_message_of_the_owner_gives_the_certificate_up(shared, keys):
     msg, _, answer = shared.enrol(keys())
-    error = forge.Msg("error", forge.seq(forge.seq(forge.integer(2))), tid=msg.tid, recip_nonce=answer.nonce)
+    error = forge.Msg("error", forge.seq(forge.seq(forge.integer(2), forge.seq(forge.utf8("no\nroom")))), tid=msg.tid, recip_nonce=answer.nonce)
     assert shared.send(error.der(shared.credential)).body == "pkiconf"
     assert status_of(shared, answer) == REVOKED
+    assert 'client says "status 2' in shared.log_text() and 'no\\x0aroom' in shared.log_text()
 
 
 def test_rejected_certificate_is_revoked(make_server, keys):
@@ -154,6 +155,9 @@ def test_certconf_that_does_not_fit(shared, keys, fault, fail):
     conf = forge.Msg("certConf", forge.cert_conf(answer.cert, **args), tid=msg.tid, recip_nonce=answer.nonce)
     refused = shared.send(conf.der(shared.credential))
     assert (refused.body, refused.fail_info, refused.kind()) == ("error", [fail], "mac")
+    if fault != dict(status=3):  # a negative answer ends the transaction (RFC 9483 3.6.4)
+        assert status_of(shared, answer) == REVOKED
+        assert shared.confirm(msg, answer).fail_info in (["badRecipientNonce"], ["badRequest"])
 
 
 def test_hash_alg_with_pvno_3(shared, keys):

@@ -8,7 +8,7 @@ build_packages="gcc make autoconf automake libtool pkg-config libc6-dev libssl-d
     libevent-dev libyaml-dev libsqlite3-dev"
 test_packages="libcunit1-dev python3 python3-pytest python3-cryptography python3-yaml sqlite3
     libfaketime clang procps"
-ci_packages="debootstrap libclang-rt-dev"
+ci_packages="debootstrap"
 
 say() { printf '%s\n' "$*"; }
 die() {

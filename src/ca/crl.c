@@ -19,21 +19,6 @@
 
 static const CMPSRV_SLICE oid_crl_number = {(const unsigned char *)"\x55\x1d\x14", 3};
 
-static void put_extension(CMPSRV_DERW *w, CMPSRV_SLICE oid, CMPSRV_DERW *value)
-{
-    CMPSRV_BYTES der = {0};
-
-    if (!cmpsrv_derw_finish(value, &der)) {
-        w->failed = 1;
-        return;
-    }
-    cmpsrv_derw_begin(w, DER_SEQUENCE);
-    cmpsrv_derw_oid(w, oid);
-    cmpsrv_derw_put(w, DER_OCTET_STRING, cmpsrv_bytes_slice(&der));
-    cmpsrv_derw_end(w);
-    cmpsrv_bytes_clear(&der);
-}
-
 /* ---- entries
  * --------------------------------------------------------------------------------------------------
  */
@@ -51,7 +36,7 @@ static int put_entry(void *arg, const CMPSRV_CERT_ROW *row)
     if (row->reason != 0) { /* RFC 5280 5.3.1: unspecified is left out */
         cmpsrv_derw_begin(w, DER_SEQUENCE);
         cmpsrv_derw_put(&v, DER_ENUMERATED, cmpsrv_slice(&reason, 1));
-        put_extension(w, CMPSRV_OID_CRL_REASON, &v);
+        cmpsrv_extension_put_built(w, CMPSRV_OID_CRL_REASON, 0, &v);
         cmpsrv_derw_end(w);
     }
     cmpsrv_derw_end(w);
@@ -82,7 +67,7 @@ static int read_entries(const CMPSRV_CA *ca, CMPSRV_STORE *store, int64_t now, C
 
 static void put_extensions(CMPSRV_DERW *w, const CMPSRV_CA *ca, int64_t number)
 {
-    static const CMPSRV_SLICE *const aki = &CMPSRV_OID_AUTHORITY_KEY_ID;
+
     CMPSRV_DERW v = {0};
 
     cmpsrv_derw_begin(w, DER_CONTEXT_CONSTRUCTED(0));
@@ -90,9 +75,9 @@ static void put_extensions(CMPSRV_DERW *w, const CMPSRV_CA *ca, int64_t number)
     cmpsrv_derw_begin(&v, DER_SEQUENCE);
     cmpsrv_derw_put(&v, DER_CONTEXT(0), cmpsrv_bytes_slice(&ca->issuer.ski));
     cmpsrv_derw_end(&v);
-    put_extension(w, *aki, &v);
+    cmpsrv_extension_put_built(w, CMPSRV_OID_AUTHORITY_KEY_ID, 0, &v);
     cmpsrv_derw_int64(&v, number);
-    put_extension(w, oid_crl_number, &v);
+    cmpsrv_extension_put_built(w, oid_crl_number, 0, &v);
     cmpsrv_derw_end(w);
     cmpsrv_derw_end(w);
 }

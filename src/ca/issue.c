@@ -13,21 +13,6 @@
 #include <openssl/evp.h>
 #include <openssl/x509v3.h>
 
-static void put_extension(CMPSRV_DERW *w, CMPSRV_SLICE oid, CMPSRV_DERW *value)
-{
-    CMPSRV_BYTES der = {0};
-
-    if (!cmpsrv_derw_finish(value, &der)) {
-        w->failed = 1;
-        return;
-    }
-    cmpsrv_derw_begin(w, DER_SEQUENCE);
-    cmpsrv_derw_oid(w, oid);
-    cmpsrv_derw_put(w, DER_OCTET_STRING, cmpsrv_bytes_slice(&der));
-    cmpsrv_derw_end(w);
-    cmpsrv_bytes_clear(&der);
-}
-
 /* RFC 5280 4.2.1.2 method 1: SHA-1 of the octets of subjectPublicKey. */
 static void put_subject_key_id(CMPSRV_DERW *w, const CMPSRV_DECISION *d)
 {
@@ -41,7 +26,7 @@ static void put_subject_key_id(CMPSRV_DERW *w, const CMPSRV_DECISION *d)
         return;
     }
     cmpsrv_derw_put(&v, DER_OCTET_STRING, cmpsrv_slice(hash, sizeof(hash)));
-    put_extension(w, CMPSRV_OID_SUBJECT_KEY_ID, &v);
+    cmpsrv_extension_put_built(w, CMPSRV_OID_SUBJECT_KEY_ID, 0, &v);
 }
 
 static void put_authority_key_id(CMPSRV_DERW *w, const CMPSRV_CA *ca)
@@ -51,7 +36,7 @@ static void put_authority_key_id(CMPSRV_DERW *w, const CMPSRV_CA *ca)
     cmpsrv_derw_begin(&v, DER_SEQUENCE);
     cmpsrv_derw_put(&v, DER_CONTEXT(0), cmpsrv_bytes_slice(&ca->issuer.ski));
     cmpsrv_derw_end(&v);
-    put_extension(w, CMPSRV_OID_AUTHORITY_KEY_ID, &v);
+    cmpsrv_extension_put_built(w, CMPSRV_OID_AUTHORITY_KEY_ID, 0, &v);
 }
 
 /* GeneralName uniformResourceIdentifier */
@@ -73,7 +58,7 @@ static void put_crl_distribution_point(CMPSRV_DERW *w, const char *url)
     put_uri(&v, url);
     for (int i = 0; i < 4; i++)
         cmpsrv_derw_end(&v);
-    put_extension(w, CMPSRV_OID_CRL_DISTRIBUTION_POINTS, &v);
+    cmpsrv_extension_put_built(w, CMPSRV_OID_CRL_DISTRIBUTION_POINTS, 0, &v);
 }
 
 static void put_access(CMPSRV_DERW *v, const char *method, const char *url)
@@ -96,7 +81,7 @@ static void put_authority_info_access(CMPSRV_DERW *w, const CMPSRV_CONF_CA *conf
     put_access(&v, "1.3.6.1.5.5.7.48.1", conf->url_ocsp);
     put_access(&v, "1.3.6.1.5.5.7.48.2", conf->url_issuer);
     cmpsrv_derw_end(&v);
-    put_extension(w, CMPSRV_OID_AUTHORITY_INFO_ACCESS, &v);
+    cmpsrv_extension_put_built(w, CMPSRV_OID_AUTHORITY_INFO_ACCESS, 0, &v);
 }
 
 static int make_tbs(const CMPSRV_CA *ca, const CMPSRV_DECISION *d, const CMPSRV_ISSUED *out,

@@ -87,28 +87,6 @@ int cmpsrv_decide_validity(const CMPSRV_POLICY_INPUT *in, CMPSRV_DECISION *d, CM
  * ---------------------------------------------------------------------------------------------------
  */
 
-static void put_extension(CMPSRV_DERW *w, CMPSRV_SLICE oid, int critical, CMPSRV_SLICE value)
-{
-    cmpsrv_derw_begin(w, DER_SEQUENCE);
-    cmpsrv_derw_oid(w, oid);
-    if (critical)
-        cmpsrv_derw_put(w, DER_BOOLEAN, cmpsrv_slice("\xff", 1));
-    cmpsrv_derw_put(w, DER_OCTET_STRING, value);
-    cmpsrv_derw_end(w);
-}
-
-/* An extension whose value is still being written. */
-static void put_built(CMPSRV_DERW *w, CMPSRV_SLICE oid, int critical, CMPSRV_DERW *value)
-{
-    CMPSRV_BYTES der = {0};
-
-    if (cmpsrv_derw_finish(value, &der))
-        put_extension(w, oid, critical, cmpsrv_bytes_slice(&der));
-    else
-        w->failed = 1;
-    cmpsrv_bytes_clear(&der);
-}
-
 /* The profile's key usage less what a key of this type cannot do (RFC 8813, RFC 8410, RFC 3279). */
 static unsigned fitting_key_usage(const CMPSRV_POLICY_INPUT *in, const EVP_PKEY *key)
 {
@@ -131,7 +109,7 @@ static void put_extended_key_usage(CMPSRV_DERW *w, const CMPSRV_CONF_LIST *oids)
     for (size_t i = 0; i < oids->n; i++)
         cmpsrv_derw_oid_text(&v, oids->v[i]);
     cmpsrv_derw_end(&v);
-    put_built(w, CMPSRV_OID_EXT_KEY_USAGE, 0, &v);
+    cmpsrv_extension_put_built(w, CMPSRV_OID_EXT_KEY_USAGE, 0, &v);
 }
 
 static void put_extensions(CMPSRV_DERW *w, const CMPSRV_POLICY_INPUT *in, CMPSRV_DECISION *d,
@@ -139,15 +117,15 @@ static void put_extensions(CMPSRV_DERW *w, const CMPSRV_POLICY_INPUT *in, CMPSRV
 {
     CMPSRV_DERW v = {0};
 
-    put_extension(w, CMPSRV_OID_BASIC_CONSTRAINTS, 1, cmpsrv_slice("\x30\x00", 2));
+    cmpsrv_extension_put(w, CMPSRV_OID_BASIC_CONSTRAINTS, 1, cmpsrv_slice("\x30\x00", 2));
     if ((d->key_usage = fitting_key_usage(in, d->key)) != 0) {
         cmpsrv_derw_named_bits(&v, d->key_usage);
-        put_built(w, CMPSRV_OID_KEY_USAGE, 1, &v);
+        cmpsrv_extension_put_built(w, CMPSRV_OID_KEY_USAGE, 1, &v);
     }
     put_extended_key_usage(w, &in->target->cert_profile->extended_key_usage);
     if (san.p != NULL)
-        put_extension(w, CMPSRV_OID_SUBJECT_ALT_NAME,
-                      cmpsrv_name_is_empty(cmpsrv_bytes_slice(&d->subject)), san);
+        cmpsrv_extension_put(w, CMPSRV_OID_SUBJECT_ALT_NAME,
+                             cmpsrv_name_is_empty(cmpsrv_bytes_slice(&d->subject)), san);
 }
 
 /* Asking to become a CA is refused, not overlooked: basicConstraints cA, and keyUsage that signs

@@ -202,6 +202,35 @@ static void fill_head(CMPSRV_REQUEST *req, const CMPSRV_CA *ca, CMPSRV_ANSWER_HE
         head->confirm_wait_until = req->now + req->alias->confirm_wait_time;
 }
 
+static void set_up_signature(const CMPSRV_CA *ca, CMPSRV_ANSWER_HEAD *head, struct protector *p,
+                             CERTS *certs)
+{
+    p->signer = ca->cmp_signer;
+    head->sender = cmpsrv_bytes_slice(&p->signer->sender);
+    head->sender_kid = cmpsrv_bytes_slice(&p->signer->ski);
+    head->protection_alg = cmpsrv_bytes_slice(&p->signer->sig_alg);
+    add_with_chain(certs, p->signer);
+}
+
+/* Puts the message together under its header; `p` makes the protection, if there is any. */
+static int build(CMPSRV_REQUEST *req, CMPSRV_ANSWER_HEAD *head, struct protector *p, CERTS *certs)
+{
+    CMPSRV_PROTECT_CB cb = p->key != NULL      ? protect_with_mac
+                           : p->signer != NULL ? protect_with_signature
+                                               : NULL;
+    unsigned char tid[16];
+
+    if (head->transaction_id.p == NULL) { /* the request has none to repeat */
+        if (!cmpsrv_random(tid, sizeof(tid)))
+            return cmpsrv_fail(&req->why, "no random octets");
+        head->transaction_id = cmpsrv_slice(tid, sizeof(tid));
+    }
+    if (req->issued.serial_len > 0 && req->why.reason == CMPSRV_R_NONE)
+        add_with_chain(certs, &req->ca->issuer);
+    return cmpsrv_pkimsg_build(head, cmpsrv_bytes_slice(&req->body), cb, p, certs->v, certs->n,
+                               &req->answer, &req->why);
+}
+
 int cmpsrv_stage_protect(CMPSRV_REQUEST *req)
 {
     const CMPSRV_CA *ca = speaking_ca(req);
@@ -209,38 +238,21 @@ int cmpsrv_stage_protect(CMPSRV_REQUEST *req)
     CMPSRV_ANSWER_HEAD head = {0};
     struct protector p = {.req = req};
     CMPSRV_MAC_KEY *fresh = NULL;
-    CMPSRV_PROTECT_CB cb = NULL;
-    unsigned char tid[16];
     CERTS certs = {0};
-    int ok = 0;
+    int ok;
 
     if (req->is_replay)
         return 1;
     cmpsrv_bytes_clear(&req->mac_alg);
-    if (!cmpsrv_random(req->nonce, sizeof(req->nonce)) || !cmpsrv_random(tid, sizeof(tid)))
+    if (!cmpsrv_random(req->nonce, sizeof(req->nonce)))
         return cmpsrv_fail(&req->why, "no random octets");
     fill_head(req, ca, &head);
-    if (head.transaction_id.p == NULL) /* it has none to repeat */
-        head.transaction_id = cmpsrv_slice(tid, sizeof(tid));
-    if (kind == CMPSRV_PROTECTION_MAC) {
-        if (!set_up_mac(req, &head, &p, &fresh)) {
-            cmpsrv_fail(&req->why, "cannot set up the MAC of the answer");
-            goto end;
-        }
-        cb = protect_with_mac;
-    } else if (kind == CMPSRV_PROTECTION_SIGNATURE && ca != NULL) {
-        p.signer = ca->cmp_signer;
-        head.sender = cmpsrv_bytes_slice(&p.signer->sender);
-        head.sender_kid = cmpsrv_bytes_slice(&p.signer->ski);
-        head.protection_alg = cmpsrv_bytes_slice(&p.signer->sig_alg);
-        add_with_chain(&certs, p.signer);
-        cb = protect_with_signature;
-    }
-    if (req->issued.serial_len > 0 && req->why.reason == CMPSRV_R_NONE)
-        add_with_chain(&certs, &req->ca->issuer);
-    ok = cmpsrv_pkimsg_build(&head, cmpsrv_bytes_slice(&req->body), cb, &p, certs.v, certs.n,
-                             &req->answer, &req->why);
-end:
+    if (kind == CMPSRV_PROTECTION_SIGNATURE && ca != NULL)
+        set_up_signature(ca, &head, &p, &certs);
+    if (kind == CMPSRV_PROTECTION_MAC && !set_up_mac(req, &head, &p, &fresh))
+        ok = cmpsrv_fail(&req->why, "cannot set up the MAC of the answer");
+    else
+        ok = build(req, &head, &p, &certs);
     cmpsrv_mac_key_free(fresh);
     return ok;
 }

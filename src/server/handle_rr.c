@@ -17,31 +17,34 @@ int cmpsrv_handle_rr_parse(CMPSRV_REQUEST *req)
     return cmpsrv_rr_parse(req->msg.body_value, &req->view.rev, &req->why);
 }
 
-/* The CA of ours that the template's issuer names. */
-static const CMPSRV_CA *find_issuer(CMPSRV_REQUEST *req)
-{
-    for (size_t i = 0; i < req->snap->cas_n; i++)
-        if (cmpsrv_name_eq(req->view.rev.issuer,
-                           cmpsrv_bytes_slice(&req->snap->cas[i]->issuer.subject)))
-            return req->snap->cas[i];
-    return NULL;
-}
-
+/* The certificate, of the CAs that the template's issuer names: after a rollover there are several
+ * of one name. */
 static int load_certificate(CMPSRV_REQUEST *req)
 {
     char serial[2 * CMPSRV_MAX_SERIAL + 1];
     CMPSRV_SLICE s = req->view.rev.serial;
-    int found;
+    int known = 0;
 
-    if ((req->cert_ca = find_issuer(req)) == NULL)
+    for (size_t i = 0; i < req->snap->cas_n && !req->has_cert; i++) {
+        const CMPSRV_CA *ca = req->snap->cas[i];
+        int found;
+
+        if (!cmpsrv_name_eq(req->view.rev.issuer, cmpsrv_bytes_slice(&ca->issuer.subject)))
+            continue;
+        if ((found = cmpsrv_store_cert_get(req->srv->store, ca->id, s, &req->cert, &req->why)) < 0)
+            return 0;
+        known = 1;
+        req->has_cert = found;
+        req->cert_ca = found ? ca : NULL;
+    }
+    if (req->has_cert)
+        return 1;
+    if (!known)
         return cmpsrv_refuse(&req->why, CMPSRV_R_BAD_CERT_ID,
                              "RFC 9483 4.2: issuer is no CA of ours");
-    found = cmpsrv_store_cert_get(req->srv->store, req->cert_ca->id, s, &req->cert, &req->why);
-    if (found == 0)
-        cmpsrv_refuse(&req->why, CMPSRV_R_BAD_CERT_ID,
-                      "RFC 9483 4.2: no certificate with serial %s",
-                      cmpsrv_hex(s, serial, sizeof(serial)));
-    return req->has_cert = found == 1;
+    return cmpsrv_refuse(&req->why, CMPSRV_R_BAD_CERT_ID,
+                         "RFC 9483 4.2: no certificate with serial %s",
+                         cmpsrv_hex(s, serial, sizeof(serial)));
 }
 
 /* An RA may revoke what its alias's CA issued; the secret of one alias is no authority over another

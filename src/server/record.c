@@ -90,6 +90,19 @@ static void append_result(const CMPSRV_REQUEST *req, char *line, size_t size)
         append(line, size, " serial=%s", cmpsrv_hex(serial_of(req), serial, sizeof(serial)));
 }
 
+/* What the client said went wrong; escaped by wire. */
+static void append_client_text(const CMPSRV_REQUEST *req, char *line, size_t size)
+{
+    char text[256] = "";
+
+    if (req->msg.body_type == CMPSRV_BODY_ERROR)
+        cmpsrv_error_text(req->msg.body_value, text, sizeof(text));
+    else if (req->msg.body_type == CMPSRV_BODY_CERTCONF && req->has_cert && !req->accepted)
+        snprintf(text, sizeof(text), "%s", req->view.conf.text);
+    if (text[0] != '\0')
+        append(line, size, " client says \"%s\"", text);
+}
+
 static void append_times(const CMPSRV_REQUEST *req, char *line, size_t size)
 {
     const char *name;
@@ -115,6 +128,7 @@ void cmpsrv_log_request(const CMPSRV_REQUEST *req)
         append(line, sizeof(line), " %s:%s \"%s\"", req->auth.identity.module,
                req->auth.identity.source, req->auth.identity.name);
     append_result(req, line, sizeof(line));
+    append_client_text(req, line, sizeof(line));
     if (cmpsrv_log_enabled(log, CMPSRV_LOG_DEBUG))
         append_times(req, line, sizeof(line));
     cmpsrv_log(log, failed ? CMPSRV_LOG_ERROR : CMPSRV_LOG_INFO, "%s", line);

@@ -1,110 +1,126 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What is read out of a Certificate (RFC 5280 4.1) without libcrypto: slices of its fields. For
- * certificates of our own that were checked when they were made or loaded, and for what a lint
- * looks at.
+ * Certificates as slices, RFC 5280 4.1, without libcrypto: enough for hashes, names, serial numbers
+ * and extensions. Whether a certificate is good for anything is not asked here.
  */
 #include "config.h"
 
 #include "wire/wire.h"
 
-#include <string.h>
+#define MAX_DEPTH    32
+#define MAX_ELEMENTS 20000
 
-#define OID(octets)                                                                                \
-    {                                                                                              \
-        (const unsigned char *)(octets), sizeof(octets) - 1                                        \
-    }
-const CMPSRV_SLICE CMPSRV_OID_SUBJECT_KEY_ID = OID("\x55\x1d\x0e");
-const CMPSRV_SLICE CMPSRV_OID_KEY_USAGE = OID("\x55\x1d\x0f");
-const CMPSRV_SLICE CMPSRV_OID_SUBJECT_ALT_NAME = OID("\x55\x1d\x11");
-const CMPSRV_SLICE CMPSRV_OID_BASIC_CONSTRAINTS = OID("\x55\x1d\x13");
-const CMPSRV_SLICE CMPSRV_OID_CRL_REASON = OID("\x55\x1d\x15");
-const CMPSRV_SLICE CMPSRV_OID_CRL_DISTRIBUTION_POINTS = OID("\x55\x1d\x1f");
-const CMPSRV_SLICE CMPSRV_OID_AUTHORITY_KEY_ID = OID("\x55\x1d\x23");
-const CMPSRV_SLICE CMPSRV_OID_EXT_KEY_USAGE = OID("\x55\x1d\x25");
-const CMPSRV_SLICE CMPSRV_OID_AUTHORITY_INFO_ACCESS = OID("\x2b\x06\x01\x05\x05\x07\x01\x01");
-
-enum { DEPTH = 32, ELEMENTS = 20000 };
-
-static int damaged(CMPSRV_REFUSAL *why, const char *field)
+/* Version ::= [0] EXPLICIT INTEGER DEFAULT v1; DER does not write the default. */
+static int read_version(CMPSRV_SLICE *tbs, int64_t *version)
 {
-    return cmpsrv_refuse(why, CMPSRV_R_BAD_DATA_FORMAT,
-                         "RFC 5280 4.1: certificate without a good %s", field);
+    CMPSRV_SLICE explicit_tag;
+
+    *version = 0;
+    if (!cmpsrv_der_opt(tbs, DER_CONTEXT_CONSTRUCTED(0), &explicit_tag))
+        return 0;
+    if (explicit_tag.p == NULL)
+        return 1;
+    return cmpsrv_der_get_int64(&explicit_tag, version) && explicit_tag.n == 0 && *version >= 1 &&
+           *version <= 2;
 }
 
-static int read_version(CMPSRV_SLICE *in, CMPSRV_CERT_VIEW *out)
+static int read_validity(CMPSRV_SLICE *tbs, CMPSRV_CERT_VIEW *v)
 {
-    CMPSRV_SLICE version;
+    CMPSRV_SLICE validity;
 
-    if (!cmpsrv_der_opt(in, DER_CONTEXT_CONSTRUCTED(0), &version))
-        return 0;
-    return version.p == NULL || (cmpsrv_der_get_int64(&version, &out->version) && version.n == 0);
+    return cmpsrv_der_get(tbs, DER_SEQUENCE, &validity) &&
+           cmpsrv_der_get_time(&validity, &v->not_before) &&
+           cmpsrv_der_get_time(&validity, &v->not_after) && validity.n == 0;
 }
 
-static int read_validity(CMPSRV_SLICE *in, CMPSRV_CERT_VIEW *out)
+static int is_extensions(CMPSRV_SLICE list)
 {
-    CMPSRV_SLICE seq;
+    CMPSRV_SLICE extension, oid, critical, value;
 
-    return cmpsrv_der_get(in, DER_SEQUENCE, &seq) && cmpsrv_der_get_time(&seq, &out->not_before) &&
-           cmpsrv_der_get_time(&seq, &out->not_after) && seq.n == 0;
+    if (list.n == 0)
+        return 0;
+    while (list.n > 0)
+        if (!cmpsrv_der_get(&list, DER_SEQUENCE, &extension) ||
+            !cmpsrv_der_get(&extension, DER_OID, &oid) ||
+            !cmpsrv_der_opt(&extension, DER_BOOLEAN, &critical) ||
+            !cmpsrv_der_get(&extension, DER_OCTET_STRING, &value) || extension.n > 0)
+            return 0;
+    return 1;
 }
 
-/* issuerUniqueID and subjectUniqueID are skipped. */
-static int read_extensions(CMPSRV_SLICE *in, CMPSRV_CERT_VIEW *out)
+/* issuerUniqueID, subjectUniqueID (skipped) and extensions: what may follow the key. */
+static int read_tail(CMPSRV_SLICE *tbs, CMPSRV_CERT_VIEW *v)
 {
-    CMPSRV_SLICE skipped, explicit;
+    CMPSRV_SLICE unique_id, explicit_tag;
 
-    if (!cmpsrv_der_opt(in, DER_CONTEXT(1), &skipped) ||
-        !cmpsrv_der_opt(in, DER_CONTEXT(2), &skipped) ||
-        !cmpsrv_der_opt(in, DER_CONTEXT_CONSTRUCTED(3), &explicit))
+    if (!cmpsrv_der_opt(tbs, DER_CONTEXT(1), &unique_id) ||
+        !cmpsrv_der_opt(tbs, DER_CONTEXT(2), &unique_id) ||
+        !cmpsrv_der_opt(tbs, DER_CONTEXT_CONSTRUCTED(3), &explicit_tag) || tbs->n > 0)
         return 0;
-    if (explicit.p != NULL &&
-        (!cmpsrv_der_get(&explicit, DER_SEQUENCE, &out->extensions) || explicit.n > 0))
-        return 0;
-    return in->n == 0;
+    if (explicit_tag.p == NULL)
+        return 1;
+    return v->version == 2 && cmpsrv_der_get(&explicit_tag, DER_SEQUENCE, &v->extensions) &&
+           explicit_tag.n == 0 && is_extensions(v->extensions);
+}
+
+static int is_algid(CMPSRV_SLICE tlv)
+{
+    CMPSRV_SLICE oid, parameters;
+
+    return cmpsrv_der_get_algid(&tlv, &oid, &parameters) && tlv.n == 0;
+}
+
+static int is_spki(CMPSRV_SLICE tlv)
+{
+    CMPSRV_SLICE content, oid, parameters, key;
+
+    return cmpsrv_der_get(&tlv, DER_SEQUENCE, &content) &&
+           cmpsrv_der_get_algid(&content, &oid, &parameters) &&
+           cmpsrv_der_get_octet_bits(&content, &key) && content.n == 0;
+}
+
+static int read_tbs(CMPSRV_SLICE tlv, CMPSRV_CERT_VIEW *v)
+{
+    CMPSRV_SLICE tbs, rest = tlv;
+
+    v->tbs = tlv;
+    return cmpsrv_der_get(&rest, DER_SEQUENCE, &tbs) && rest.n == 0 &&
+           read_version(&tbs, &v->version) && cmpsrv_der_get(&tbs, DER_INTEGER, &v->serial) &&
+           cmpsrv_der_get_tlv(&tbs, DER_SEQUENCE, &v->tbs_sig_alg) && is_algid(v->tbs_sig_alg) &&
+           cmpsrv_der_get_tlv(&tbs, DER_SEQUENCE, &v->issuer) && read_validity(&tbs, v) &&
+           cmpsrv_der_get_tlv(&tbs, DER_SEQUENCE, &v->subject) &&
+           cmpsrv_der_get_tlv(&tbs, DER_SEQUENCE, &v->spki) && is_spki(v->spki) &&
+           read_tail(&tbs, v);
 }
 
 int cmpsrv_cert_view_tbs(CMPSRV_SLICE tbs, CMPSRV_CERT_VIEW *out, CMPSRV_REFUSAL *why)
 {
-    CMPSRV_SLICE in = tbs, seq;
+    CMPSRV_CERT_VIEW v = {0};
 
-    memset(out, 0, sizeof(*out));
-    if (!cmpsrv_der_check(tbs, DEPTH, ELEMENTS, why))
+    if (!cmpsrv_der_check(tbs, MAX_DEPTH, MAX_ELEMENTS, why))
         return 0;
-    if (!cmpsrv_der_get(&in, DER_SEQUENCE, &seq) || in.n > 0)
-        return damaged(why, "tbsCertificate");
-    out->tbs = tbs;
-    if (!read_version(&seq, out))
-        return damaged(why, "version");
-    if (!cmpsrv_der_get(&seq, DER_INTEGER, &out->serial))
-        return damaged(why, "serialNumber");
-    if (!cmpsrv_der_get_tlv(&seq, DER_SEQUENCE, &out->tbs_sig_alg))
-        return damaged(why, "signature");
-    if (!cmpsrv_der_get_tlv(&seq, DER_SEQUENCE, &out->issuer))
-        return damaged(why, "issuer");
-    if (!read_validity(&seq, out))
-        return damaged(why, "validity");
-    if (!cmpsrv_der_get_tlv(&seq, DER_SEQUENCE, &out->subject))
-        return damaged(why, "subject");
-    if (!cmpsrv_der_get_tlv(&seq, DER_SEQUENCE, &out->spki))
-        return damaged(why, "subjectPublicKeyInfo");
-    return read_extensions(&seq, out) || damaged(why, "extensions");
+    if (!read_tbs(tbs, &v))
+        return cmpsrv_refuse(why, CMPSRV_R_BAD_DATA_FORMAT, "RFC 5280 4.1: not a TBSCertificate");
+    *out = v;
+    return 1;
 }
 
 int cmpsrv_cert_view(CMPSRV_SLICE der, CMPSRV_CERT_VIEW *out, CMPSRV_REFUSAL *why)
 {
-    CMPSRV_SLICE in = der, seq, tbs, alg, signature;
+    CMPSRV_CERT_VIEW v = {0};
+    CMPSRV_SLICE rest = der, content, tbs;
 
-    memset(out, 0, sizeof(*out));
-    if (!cmpsrv_der_get(&in, DER_SEQUENCE, &seq) || in.n > 0 ||
-        !cmpsrv_der_get_tlv(&seq, DER_SEQUENCE, &tbs) ||
-        !cmpsrv_der_get_tlv(&seq, DER_SEQUENCE, &alg) ||
-        !cmpsrv_der_get_octet_bits(&seq, &signature) || seq.n > 0)
-        return damaged(why, "outer SEQUENCE");
-    if (!cmpsrv_cert_view_tbs(tbs, out, why))
+    if (!cmpsrv_der_check(der, MAX_DEPTH, MAX_ELEMENTS, why))
         return 0;
-    out->der = der;
-    out->sig_alg = alg;
-    out->signature = signature;
+    v.der = der;
+    if (!cmpsrv_der_get(&rest, DER_SEQUENCE, &content) ||
+        !cmpsrv_der_get_tlv(&content, DER_SEQUENCE, &tbs) || !read_tbs(tbs, &v) ||
+        !cmpsrv_der_get_tlv(&content, DER_SEQUENCE, &v.sig_alg) || !is_algid(v.sig_alg) ||
+        !cmpsrv_der_get_octet_bits(&content, &v.signature) || content.n > 0)
+        return cmpsrv_refuse(why, CMPSRV_R_BAD_DATA_FORMAT, "RFC 5280 4.1: not a Certificate");
+    if (!cmpsrv_slice_eq(v.tbs_sig_alg, v.sig_alg))
+        return cmpsrv_refuse(why, CMPSRV_R_BAD_DATA_FORMAT,
+                             "RFC 5280 4.1.1.2: the two signature algorithms differ");
+    *out = v;
     return 1;
 }

@@ -71,3 +71,27 @@ int cmpsrv_extensions_check(CMPSRV_SLICE content, CMPSRV_REASON reason, CMPSRV_R
     }
     return 1;
 }
+
+/* ---- writing ------------------------------------------------------------------------------------
+ */
+
+void cmpsrv_extension_put(CMPSRV_DERW *w, CMPSRV_SLICE oid, int critical, CMPSRV_SLICE value)
+{
+    cmpsrv_derw_begin(w, DER_SEQUENCE);
+    cmpsrv_derw_oid(w, oid);
+    if (critical)
+        cmpsrv_derw_put(w, DER_BOOLEAN, cmpsrv_slice("\xff", 1));
+    cmpsrv_derw_put(w, DER_OCTET_STRING, value);
+    cmpsrv_derw_end(w);
+}
+
+void cmpsrv_extension_put_built(CMPSRV_DERW *w, CMPSRV_SLICE oid, int critical, CMPSRV_DERW *value)
+{
+    CMPSRV_BYTES der = {0};
+
+    if (cmpsrv_derw_finish(value, &der))
+        cmpsrv_extension_put(w, oid, critical, cmpsrv_bytes_slice(&der));
+    else
+        w->failed = 1;
+    cmpsrv_bytes_clear(&der);
+}

@@ -1,293 +1,325 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Distinguished names as DER: shape and limits, the canonical form for comparison, its hash. Names
- * as text are in names_text.c. `Deviation:` of RFC 5280 7.1: ASCII case folding only.
+ * Distinguished names as DER: shape, limits, canonical form, equality. What a Name means is decided
+ * here once, for every string type, so that two encodings of one name never get two answers. Text
+ * is in names_text.c.
  */
 #include "config.h"
 
-#include "wire/names_local.h"
+#include "wire/names.h"
 
-#include <stdlib.h>
 #include <string.h>
 
-#include <openssl/crypto.h>
+/* ---- string types ------------------------------------------------------------------------------
+ */
 
-enum { MAX_RDNS = 32, MAX_OCTETS = 4096, MAX_ATTRIBUTES = 64 };
-
-static int bad_name(CMPSRV_REFUSAL *why, const char *what)
+static int ascii_char(CMPSRV_SLICE *in, uint32_t *c)
 {
-    return cmpsrv_refuse(why, CMPSRV_R_BAD_NAME, "name: %s", what);
+    *c = *in->p++;
+    in->n--;
+    return *c < 0x80;
 }
 
-/* ---- string types to UTF-8
- * ------------------------------------------------------------------------- */
-
-/* One code point from UTF-8, strictly (no overlong forms, no surrogates). */
-static int next_utf8(CMPSRV_SLICE *in, uint32_t *cp)
+/* T.61 was never used as T.61; what is in certificates under this tag is Latin-1. */
+static int latin1_char(CMPSRV_SLICE *in, uint32_t *c)
 {
-    static const uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000};
-    unsigned char c = in->p[0];
-    size_t n = c < 0x80             ? 1
-               : (c & 0xe0) == 0xc0 ? 2
-               : (c & 0xf0) == 0xe0 ? 3
-               : (c & 0xf8) == 0xf0 ? 4
-                                    : 0;
+    *c = *in->p++;
+    in->n--;
+    return 1;
+}
 
-    if (n == 0 || in->n < n)
+static int is_scalar(uint32_t c)
+{
+    return c <= 0x10ffff && (c < 0xd800 || c > 0xdfff);
+}
+
+static int wide_char(CMPSRV_SLICE *in, size_t octets, uint32_t *c)
+{
+    if (in->n < octets)
         return 0;
-    *cp = n == 1 ? c : c & (0xffu >> (n + 1));
-    for (size_t i = 1; i < n; i++) {
+    *c = 0;
+    for (size_t i = 0; i < octets; i++)
+        *c = *c << 8 | in->p[i];
+    in->p += octets;
+    in->n -= octets;
+    return is_scalar(*c);
+}
+
+static int bmp_char(CMPSRV_SLICE *in, uint32_t *c)
+{
+    return wide_char(in, 2, c);
+}
+
+static int universal_char(CMPSRV_SLICE *in, uint32_t *c)
+{
+    return wide_char(in, 4, c);
+}
+
+/* RFC 3629: shortest form only, no surrogates, nothing above U+10FFFF. */
+static int utf8_char(CMPSRV_SLICE *in, uint32_t *c)
+{
+    static const uint32_t least[] = {0, 0x80, 0x800, 0x10000};
+    unsigned char b = in->p[0];
+    size_t more = b < 0x80 ? 0 : (b & 0xe0) == 0xc0 ? 1 : (b & 0xf0) == 0xe0 ? 2 : 3;
+
+    if ((b >= 0x80 && b < 0xc0) || b >= 0xf8 || in->n < 1 + more)
+        return 0;
+    *c = more == 0 ? b : b & (0x3fu >> more);
+    for (size_t i = 1; i <= more; i++) {
         if ((in->p[i] & 0xc0) != 0x80)
             return 0;
-        *cp = *cp << 6 | (in->p[i] & 0x3f);
+        *c = *c << 6 | (in->p[i] & 0x3f);
     }
-    in->p += n;
-    in->n -= n;
-    return *cp >= least[n] && *cp <= 0x10ffff && (*cp < 0xd800 || *cp > 0xdfff);
+    in->p += 1 + more;
+    in->n -= 1 + more;
+    return *c >= least[more] && is_scalar(*c);
 }
 
-/* One code point from big-endian units of `unit` octets (1: Latin-1, 2: UCS-2, 4: UCS-4). */
-static int next_unit(CMPSRV_SLICE *in, size_t unit, uint32_t *cp)
+static const struct {
+    int tag;
+    int (*next)(CMPSRV_SLICE *in, uint32_t *c);
+} string_types[] = {
+    {DER_UTF8STRING, utf8_char},  {DER_PRINTABLESTRING, ascii_char},
+    {DER_IA5STRING, ascii_char},  {DER_BMPSTRING, bmp_char},
+    {DER_T61STRING, latin1_char}, {DER_UNIVERSALSTRING, universal_char},
+};
+
+int cmpsrv_name_char(int tag, CMPSRV_SLICE *in, uint32_t *c)
 {
-    if (in->n < unit)
+    if (in->n == 0)
         return 0;
-    *cp = 0;
-    for (size_t i = 0; i < unit; i++)
-        *cp = *cp << 8 | in->p[i];
-    in->p += unit;
-    in->n -= unit;
-    return *cp <= 0x10ffff && (*cp < 0xd800 || *cp > 0xdfff);
+    for (size_t i = 0; i < CMPSRV_ARRAY_SIZE(string_types); i++)
+        if (string_types[i].tag == tag)
+            return string_types[i].next(in, c);
+    return 0;
 }
 
-static int next_code_point(int tag, CMPSRV_SLICE *in, uint32_t *cp)
+void cmpsrv_name_put_char(CMPSRV_DERW *w, uint32_t c)
 {
-    switch (tag) {
-    case DER_UTF8STRING:
-        return next_utf8(in, cp);
-    case DER_T61STRING:
-        return next_unit(in, 1, cp);
-    case DER_BMPSTRING:
-        return next_unit(in, 2, cp);
-    case DER_UNIVERSALSTRING:
-        return next_unit(in, 4, cp);
-    case DER_PRINTABLESTRING:
-    case DER_IA5STRING:
-        return next_unit(in, 1, cp) && *cp < 0x80;
-    default:
-        return 0;
-    }
+    unsigned char b[4];
+    size_t n = c < 0x80 ? 1 : c < 0x800 ? 2 : c < 0x10000 ? 3 : 4;
+    static const unsigned char lead[] = {0, 0, 0xc0, 0xe0, 0xf0};
+
+    for (size_t i = n - 1; i > 0; i--, c >>= 6)
+        b[i] = (unsigned char)(0x80 | (c & 0x3f));
+    b[0] = (unsigned char)(lead[n] | c);
+    cmpsrv_derw_raw(w, cmpsrv_slice(b, n));
 }
 
-static size_t put_utf8(uint32_t cp, unsigned char out[4])
+/* ---- reading -----------------------------------------------------------------------------------
+ */
+
+static int is_control(uint32_t c)
 {
-    if (cp < 0x80) {
-        out[0] = (unsigned char)cp;
-        return 1;
-    }
-    if (cp < 0x800) {
-        out[0] = (unsigned char)(0xc0 | cp >> 6);
-        out[1] = (unsigned char)(0x80 | (cp & 0x3f));
-        return 2;
-    }
-    if (cp < 0x10000) {
-        out[0] = (unsigned char)(0xe0 | cp >> 12);
-        out[1] = (unsigned char)(0x80 | (cp >> 6 & 0x3f));
-        out[2] = (unsigned char)(0x80 | (cp & 0x3f));
-        return 3;
-    }
-    out[0] = (unsigned char)(0xf0 | cp >> 18);
-    out[1] = (unsigned char)(0x80 | (cp >> 12 & 0x3f));
-    out[2] = (unsigned char)(0x80 | (cp >> 6 & 0x3f));
-    out[3] = (unsigned char)(0x80 | (cp & 0x3f));
-    return 4;
+    return c < 0x20 || (c >= 0x7f && c <= 0x9f);
 }
 
-static int is_control(uint32_t cp)
+static int check_value(const CMPSRV_NAME_ATTR *a, CMPSRV_REFUSAL *why)
 {
-    return cp < 0x20 || (cp >= 0x7f && cp < 0xa0);
-}
+    CMPSRV_SLICE rest = a->value;
+    uint32_t c;
+    char oid[64];
 
-/* Writes the value as UTF-8 (out may be NULL: check only); at most 4 octets a code point. */
-static int to_utf8(int tag, CMPSRV_SLICE value, unsigned char *out, size_t *n)
-{
-    uint32_t cp;
-
-    *n = 0;
-    while (value.n > 0) {
-        unsigned char octets[4];
-        size_t len;
-
-        if (!next_code_point(tag, &value, &cp) || is_control(cp))
-            return 0;
-        len = put_utf8(cp, octets);
-        if (out != NULL)
-            memcpy(out + *n, octets, len);
-        *n += len;
+    if (rest.n == 0)
+        return cmpsrv_refuse(why, CMPSRV_R_BAD_NAME, "RFC 5280 4.1.2.4: empty value of %s",
+                             cmpsrv_der_oid_text(a->type, oid, sizeof(oid)));
+    while (rest.n > 0) {
+        if (!cmpsrv_name_char(a->tag, &rest, &c))
+            return cmpsrv_refuse(why, CMPSRV_R_BAD_NAME,
+                                 "RFC 5280 4.1.2.4: value of %s is no string of its type %02x",
+                                 cmpsrv_der_oid_text(a->type, oid, sizeof(oid)), (unsigned)a->tag);
+        if (is_control(c))
+            return cmpsrv_refuse(why, CMPSRV_R_BAD_NAME,
+                                 "control character U+%04X in the value of %s", (unsigned)c,
+                                 cmpsrv_der_oid_text(a->type, oid, sizeof(oid)));
     }
     return 1;
 }
 
-int cmpsrv_name_value(const CMPSRV_NAME_ATTRIBUTE *a, CMPSRV_BYTES *out)
+/* X.690 8.19: the last subidentifier ends, none begins with a zero digit. */
+static int is_oid(CMPSRV_SLICE oid)
 {
-    unsigned char *buf = OPENSSL_malloc(a->value.n * 4 + 1);
-    size_t n;
+    int first = 1;
 
-    if (buf == NULL || !to_utf8(a->tag, a->value, buf, &n)) {
-        OPENSSL_free(buf);
-        return 0;
+    for (size_t i = 0; i < oid.n; i++) {
+        if (first && oid.p[i] == 0x80)
+            return 0;
+        first = (oid.p[i] & 0x80) == 0;
     }
-    buf[n] = '\0';
-    out->p = buf;
-    out->n = n;
+    return oid.n > 0 && first;
+}
+
+/* One RelativeDistinguishedName: content of the SET. */
+static int read_rdn(CMPSRV_SLICE set, CMPSRV_NAME_ATTRS *out, CMPSRV_REFUSAL *why)
+{
+    if (set.n == 0)
+        return cmpsrv_refuse(why, CMPSRV_R_BAD_NAME, "RFC 5280 4.1.2.4: empty RDN");
+    while (set.n > 0) {
+        CMPSRV_NAME_ATTR *a = &out->v[out->n];
+        CMPSRV_SLICE seq;
+
+        if (out->n == CMPSRV_NAME_MAX_ATTRS)
+            return cmpsrv_refuse(why, CMPSRV_R_BAD_NAME, "name of more than %d attributes",
+                                 CMPSRV_NAME_MAX_ATTRS);
+        if (!cmpsrv_der_get(&set, DER_SEQUENCE, &seq) || !cmpsrv_der_get(&seq, DER_OID, &a->type) ||
+            !is_oid(a->type) || !cmpsrv_der_any(&seq, &a->tag, NULL, &a->value) || seq.n > 0)
+            return cmpsrv_refuse(why, CMPSRV_R_BAD_NAME,
+                                 "RFC 5280 4.1.2.4: damaged AttributeTypeAndValue");
+        if (!check_value(a, why))
+            return 0;
+        a->rdn = out->rdns;
+        out->n++;
+    }
+    out->rdns++;
     return 1;
 }
 
-/* ---- walking
- * --------------------------------------------------------------------------------------------- */
-
-int cmpsrv_name_start(CMPSRV_SLICE name, CMPSRV_NAME_WALK *w)
+int cmpsrv_name_read(CMPSRV_SLICE name, CMPSRV_NAME_ATTRS *out, CMPSRV_REFUSAL *why)
 {
-    memset(w, 0, sizeof(*w));
-    return cmpsrv_der_get(&name, DER_SEQUENCE, &w->rdns) && name.n == 0;
-}
+    CMPSRV_SLICE rdns, set;
 
-int cmpsrv_name_next(CMPSRV_NAME_WALK *w, CMPSRV_NAME_ATTRIBUTE *out)
-{
-    CMPSRV_SLICE seq;
-
-    if (w->rdn.n == 0) {
-        if (w->rdns.n == 0)
+    out->n = out->rdns = 0;
+    if (name.n > CMPSRV_NAME_MAX_SIZE)
+        return cmpsrv_refuse(why, CMPSRV_R_BAD_NAME, "name of %zu octets, at most %d", name.n,
+                             CMPSRV_NAME_MAX_SIZE);
+    if (!cmpsrv_der_get(&name, DER_SEQUENCE, &rdns) || name.n > 0)
+        return cmpsrv_refuse(why, CMPSRV_R_BAD_NAME, "RFC 5280 4.1.2.4: not a Name");
+    while (rdns.n > 0) {
+        if (out->rdns == CMPSRV_NAME_MAX_RDNS)
+            return cmpsrv_refuse(why, CMPSRV_R_BAD_NAME, "name of more than %d RDNs",
+                                 CMPSRV_NAME_MAX_RDNS);
+        if (!cmpsrv_der_get(&rdns, DER_SET, &set))
+            return cmpsrv_refuse(why, CMPSRV_R_BAD_NAME, "RFC 5280 4.1.2.4: damaged RDN");
+        if (!read_rdn(set, out, why))
             return 0;
-        if (!cmpsrv_der_get(&w->rdns, DER_SET, &w->rdn) || w->rdn.n == 0)
-            return -1;
-        w->index++;
     }
-    if (!cmpsrv_der_get(&w->rdn, DER_SEQUENCE, &seq) ||
-        !cmpsrv_der_get(&seq, DER_OID, &out->type) || out->type.n == 0 ||
-        !cmpsrv_der_any(&seq, &out->tag, NULL, &out->value) || seq.n > 0)
-        return -1;
-    out->rdn = w->index;
     return 1;
 }
 
 int cmpsrv_name_check(CMPSRV_SLICE name, CMPSRV_REFUSAL *why)
 {
-    CMPSRV_NAME_WALK w;
-    CMPSRV_NAME_ATTRIBUTE a;
-    size_t n, attributes = 0;
-    int more;
+    CMPSRV_NAME_ATTRS attrs;
 
-    if (name.n > MAX_OCTETS)
-        return bad_name(why, "longer than 4096 octets");
-    if (!cmpsrv_name_start(name, &w))
-        return bad_name(why, "no SEQUENCE of RDNs");
-    while ((more = cmpsrv_name_next(&w, &a)) == 1) {
-        if (w.index > MAX_RDNS || ++attributes > MAX_ATTRIBUTES)
-            return bad_name(why, "more than 32 RDNs or 64 attributes");
-        if (a.value.n == 0)
-            return bad_name(why, "an empty attribute value");
-        if (!to_utf8(a.tag, a.value, NULL, &n))
-            return bad_name(
-                why, "an attribute value that is no string, or has NUL or control characters");
-    }
-    return more == 0 || bad_name(why, "a damaged RDN");
+    return cmpsrv_name_read(name, &attrs, why);
 }
 
 int cmpsrv_name_is_empty(CMPSRV_SLICE name)
 {
-    CMPSRV_NAME_WALK w;
-
-    return cmpsrv_name_start(name, &w) && w.rdns.n == 0;
+    return cmpsrv_slice_eq(name, DER_OID_SLICE("\x30\x00"));
 }
 
-/* ---- canonical form
- * -------------------------------------------------------------------------------------- */
+/* ---- building ----------------------------------------------------------------------------------
+ */
 
-/* Folds ASCII case, drops white space at the ends, collapses runs of it; in place. */
-static void fold(CMPSRV_BYTES *v)
+int cmpsrv_name_piece_begin(CMPSRV_NAME_PIECES *pieces, size_t rdn)
 {
-    size_t o = 0;
-    int space = 0;
+    if (pieces->n == CMPSRV_NAME_MAX_ATTRS)
+        return 0;
+    pieces->v[pieces->n].rdn = rdn;
+    pieces->v[pieces->n].start = pieces->w.n;
+    cmpsrv_derw_begin(&pieces->w, DER_SEQUENCE);
+    return 1;
+}
 
-    for (size_t i = 0; i < v->n; i++) {
-        unsigned char c = v->p[i];
+void cmpsrv_name_piece_end(CMPSRV_NAME_PIECES *pieces)
+{
+    cmpsrv_derw_end(&pieces->w);
+    pieces->v[pieces->n].n = pieces->w.n - pieces->v[pieces->n].start;
+    pieces->n++;
+}
 
+static CMPSRV_SLICE piece(const CMPSRV_NAME_PIECES *pieces, size_t i)
+{
+    return cmpsrv_slice(pieces->w.p + pieces->v[i].start, pieces->v[i].n);
+}
+
+/* X.690 11.6: compared as octet strings. No encoding is the beginning of another one. */
+static int is_before(CMPSRV_SLICE a, CMPSRV_SLICE b)
+{
+    return memcmp(a.p, b.p, a.n < b.n ? a.n : b.n) < 0;
+}
+
+/* Writes pieces from..to-1 as one SET. */
+static void put_rdn(CMPSRV_DERW *w, const CMPSRV_NAME_PIECES *pieces, size_t from, size_t to)
+{
+    size_t order[CMPSRV_NAME_MAX_ATTRS], n = 0;
+
+    for (size_t i = from; i < to; i++) {
+        size_t at = n++;
+
+        for (; at > 0 && is_before(piece(pieces, i), piece(pieces, order[at - 1])); at--)
+            order[at] = order[at - 1];
+        order[at] = i;
+    }
+    cmpsrv_derw_begin(w, DER_SET);
+    for (size_t i = 0; i < n; i++)
+        cmpsrv_derw_raw(w, piece(pieces, order[i]));
+    cmpsrv_derw_end(w);
+}
+
+int cmpsrv_name_assemble(CMPSRV_NAME_PIECES *pieces, int reverse, CMPSRV_BYTES *out)
+{
+    CMPSRV_DERW w = {0};
+    size_t starts[CMPSRV_NAME_MAX_ATTRS + 1], rdns = 0;
+
+    if (pieces->w.failed)
+        w.failed = 1;
+    for (size_t i = 0; i < pieces->n; i++)
+        if (i == 0 || pieces->v[i].rdn != pieces->v[i - 1].rdn)
+            starts[rdns++] = i;
+    starts[rdns] = pieces->n;
+    cmpsrv_derw_begin(&w, DER_SEQUENCE);
+    for (size_t i = 0; i < rdns && !w.failed; i++) {
+        size_t r = reverse ? rdns - 1 - i : i;
+
+        put_rdn(&w, pieces, starts[r], starts[r + 1]);
+    }
+    cmpsrv_derw_end(&w);
+    cmpsrv_derw_clear(&pieces->w);
+    return cmpsrv_derw_finish(&w, out);
+}
+
+/* ---- comparing ---------------------------------------------------------------------------------
+ */
+
+/* A value folded: ASCII case, spaces at the ends and in runs. */
+static void put_folded(CMPSRV_DERW *w, const CMPSRV_NAME_ATTR *a)
+{
+    CMPSRV_SLICE rest = a->value;
+    int started = 0, space = 0;
+    uint32_t c;
+
+    while (cmpsrv_name_char(a->tag, &rest, &c)) {
         if (c == ' ') {
-            space = o > 0;
+            space = started;
             continue;
         }
         if (space)
-            v->p[o++] = ' ';
+            cmpsrv_name_put_char(w, ' ');
+        cmpsrv_name_put_char(w, c >= 'A' && c <= 'Z' ? c + ('a' - 'A') : c);
+        started = 1;
         space = 0;
-        v->p[o++] = c >= 'A' && c <= 'Z' ? (unsigned char)(c + 32) : c;
     }
-    v->n = o;
 }
 
-static int compare_bytes(const void *a, const void *b)
-{
-    const CMPSRV_BYTES *x = a, *y = b;
-    size_t n = x->n < y->n ? x->n : y->n;
-    int c = memcmp(x->p, y->p, n);
-
-    return c != 0 ? c : (x->n > y->n) - (x->n < y->n);
-}
-
-/* SEQUENCE { type, OCTET STRING folded value }, which sorts and cannot be read in two ways. */
-static int canonical_attribute(const CMPSRV_NAME_ATTRIBUTE *a, CMPSRV_BYTES *out)
-{
-    CMPSRV_BYTES value = {0};
-    CMPSRV_DERW w = {0};
-    int ok;
-
-    if (!cmpsrv_name_value(a, &value))
-        return 0;
-    fold(&value);
-    cmpsrv_derw_begin(&w, DER_SEQUENCE);
-    cmpsrv_derw_oid(&w, a->type);
-    cmpsrv_derw_put(&w, DER_OCTET_STRING, cmpsrv_bytes_slice(&value));
-    cmpsrv_derw_end(&w);
-    ok = cmpsrv_derw_finish(&w, out);
-    cmpsrv_bytes_clear(&value);
-    return ok;
-}
-
-/* Writes the attributes of one RDN sorted, and forgets them. */
-static void flush_rdn(CMPSRV_DERW *w, CMPSRV_BYTES *rdn, size_t *n)
-{
-    if (*n == 0)
-        return;
-    qsort(rdn, *n, sizeof(*rdn), compare_bytes);
-    cmpsrv_derw_begin(w, DER_SET);
-    for (size_t i = 0; i < *n; i++) {
-        cmpsrv_derw_raw(w, cmpsrv_bytes_slice(&rdn[i]));
-        cmpsrv_bytes_clear(&rdn[i]);
-    }
-    cmpsrv_derw_end(w);
-    *n = 0;
-}
-
+/* The canonical form is itself a Name in DER, of folded UTF8Strings: lengths everywhere, so that no
+ * two names share one. */
 int cmpsrv_name_canonical(CMPSRV_SLICE name, CMPSRV_BYTES *out, CMPSRV_REFUSAL *why)
 {
-    CMPSRV_BYTES rdn[MAX_ATTRIBUTES] = {{0}};
-    CMPSRV_NAME_WALK walk;
-    CMPSRV_NAME_ATTRIBUTE a;
-    CMPSRV_DERW w = {0};
-    size_t n = 0, index = 0;
+    CMPSRV_NAME_PIECES pieces = {0};
+    CMPSRV_NAME_ATTRS attrs;
 
-    if (!cmpsrv_name_check(name, why) || !cmpsrv_name_start(name, &walk))
+    if (!cmpsrv_name_read(name, &attrs, why))
         return 0;
-    cmpsrv_derw_begin(&w, DER_SEQUENCE);
-    while (cmpsrv_name_next(&walk, &a) == 1) {
-        if (a.rdn != index)
-            flush_rdn(&w, rdn, &n);
-        index = a.rdn;
-        if (!canonical_attribute(&a, &rdn[n++]))
-            w.failed = 1;
+    for (size_t i = 0; i < attrs.n; i++) {
+        cmpsrv_name_piece_begin(&pieces, attrs.v[i].rdn);
+        cmpsrv_derw_oid(&pieces.w, attrs.v[i].type);
+        cmpsrv_derw_begin(&pieces.w, DER_UTF8STRING);
+        put_folded(&pieces.w, &attrs.v[i]);
+        cmpsrv_derw_end(&pieces.w);
+        cmpsrv_name_piece_end(&pieces);
     }
-    flush_rdn(&w, rdn, &n);
-    cmpsrv_derw_end(&w);
-    return cmpsrv_derw_finish(&w, out) || cmpsrv_fail(why, "out of memory");
+    return cmpsrv_name_assemble(&pieces, 0, out) || cmpsrv_fail(why, "out of memory");
 }
 
 int cmpsrv_name_hash(CMPSRV_SLICE name, unsigned char out[CMPSRV_HASH], CMPSRV_REFUSAL *why)
@@ -297,9 +329,9 @@ int cmpsrv_name_hash(CMPSRV_SLICE name, unsigned char out[CMPSRV_HASH], CMPSRV_R
 
     if (!cmpsrv_name_canonical(name, &canonical, why))
         return 0;
-    ok = cmpsrv_sha256(cmpsrv_bytes_slice(&canonical), out);
+    ok = cmpsrv_sha256(cmpsrv_bytes_slice(&canonical), out) || cmpsrv_fail(why, "cannot hash");
     cmpsrv_bytes_clear(&canonical);
-    return ok || cmpsrv_fail(why, "cannot hash a name");
+    return ok;
 }
 
 int cmpsrv_name_eq(CMPSRV_SLICE a, CMPSRV_SLICE b)

@@ -1,349 +1,384 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Distinguished names as text: RFC 4514 both ways, and one attribute by its name. For
- * configuration, logs and user names; comparison never goes through text.
+ * Distinguished names as text: RFC 4514 out and in, the slash form of `openssl -subj` in, single
+ * attributes by name. The attribute table is here; comparing is in names.c.
  */
 #include "config.h"
 
-#include "wire/names_local.h"
+#include "wire/algs.h"
+#include "wire/names.h"
 
-#include <stdio.h>
 #include <string.h>
 #include <strings.h>
 
+#include <openssl/asn1.h>
 #include <openssl/crypto.h>
+#include <openssl/err.h>
+#include <openssl/objects.h>
 
-#define OID(octets)                                                                                \
-    {                                                                                              \
-        (const unsigned char *)(octets), sizeof(octets) - 1                                        \
-    }
-/* The first name of a type is the one we print; EJBCA's SN is the serialNumber, not the surname. */
-static const struct {
-    const char *name;
+#define MAX_TEXT (4 * CMPSRV_NAME_MAX_SIZE)
+#define MAX_OID  64
+
+typedef struct {
+    const char *name; /* the first row of an OID has the name we write */
     CMPSRV_SLICE oid;
-    int tag; /* of values made from text */
-} types[] = {
-    {"CN", OID("\x55\x04\x03"), DER_UTF8STRING},
-    {"O", OID("\x55\x04\x0a"), DER_UTF8STRING},
-    {"OU", OID("\x55\x04\x0b"), DER_UTF8STRING},
-    {"C", OID("\x55\x04\x06"), DER_PRINTABLESTRING},
-    {"L", OID("\x55\x04\x07"), DER_UTF8STRING},
-    {"ST", OID("\x55\x04\x08"), DER_UTF8STRING},
-    {"street", OID("\x55\x04\x09"), DER_UTF8STRING},
-    {"serialNumber", OID("\x55\x04\x05"), DER_PRINTABLESTRING},
-    {"SN", OID("\x55\x04\x05"), DER_PRINTABLESTRING},
-    {"surname", OID("\x55\x04\x04"), DER_UTF8STRING},
-    {"givenName", OID("\x55\x04\x2a"), DER_UTF8STRING},
-    {"GN", OID("\x55\x04\x2a"), DER_UTF8STRING},
-    {"initials", OID("\x55\x04\x2b"), DER_UTF8STRING},
-    {"title", OID("\x55\x04\x0c"), DER_UTF8STRING},
-    {"description", OID("\x55\x04\x0d"), DER_UTF8STRING},
-    {"businessCategory", OID("\x55\x04\x0f"), DER_UTF8STRING},
-    {"postalCode", OID("\x55\x04\x11"), DER_UTF8STRING},
-    {"dnQualifier", OID("\x55\x04\x2e"), DER_PRINTABLESTRING},
-    {"pseudonym", OID("\x55\x04\x41"), DER_UTF8STRING},
-    {"organizationIdentifier", OID("\x55\x04\x61"), DER_UTF8STRING},
-    {"UID", OID("\x09\x92\x26\x89\x93\xf2\x2c\x64\x01\x01"), DER_UTF8STRING},
-    {"DC", OID("\x09\x92\x26\x89\x93\xf2\x2c\x64\x01\x19"), DER_IA5STRING},
-    {"emailAddress", OID("\x2a\x86\x48\x86\xf7\x0d\x01\x09\x01"), DER_IA5STRING},
-    {"E", OID("\x2a\x86\x48\x86\xf7\x0d\x01\x09\x01"), DER_IA5STRING},
-    {"EMAIL", OID("\x2a\x86\x48\x86\xf7\x0d\x01\x09\x01"), DER_IA5STRING},
-    {"unstructuredName", OID("\x2a\x86\x48\x86\xf7\x0d\x01\x09\x02"), DER_UTF8STRING},
-    {"unstructuredAddress", OID("\x2a\x86\x48\x86\xf7\x0d\x01\x09\x08"), DER_UTF8STRING},
+    int tag;        /* string type we write */
+    size_t exactly; /* octets of the value, 0: any */
+} ATTR_TYPE;
+
+#define X520(last)  OID_INIT("\x55\x04" last)
+#define PKCS9(last) OID_INIT("\x2a\x86\x48\x86\xf7\x0d\x01\x09" last)
+#define PILOT(last) OID_INIT("\x09\x92\x26\x89\x93\xf2\x2c\x64\x01" last)
+
+/* EJBCA: SN is serialNumber there, not surname as in RFC 4519. */
+static const ATTR_TYPE attr_types[] = {
+    {"CN", X520("\x03"), DER_UTF8STRING, 0},
+    {"commonName", X520("\x03"), DER_UTF8STRING, 0},
+    {"surname", X520("\x04"), DER_UTF8STRING, 0},
+    {"serialNumber", X520("\x05"), DER_PRINTABLESTRING, 0},
+    {"SN", X520("\x05"), DER_PRINTABLESTRING, 0},
+    {"C", X520("\x06"), DER_PRINTABLESTRING, 2},
+    {"L", X520("\x07"), DER_UTF8STRING, 0},
+    {"ST", X520("\x08"), DER_UTF8STRING, 0},
+    {"street", X520("\x09"), DER_UTF8STRING, 0},
+    {"O", X520("\x0a"), DER_UTF8STRING, 0},
+    {"OU", X520("\x0b"), DER_UTF8STRING, 0},
+    {"title", X520("\x0c"), DER_UTF8STRING, 0},
+    {"T", X520("\x0c"), DER_UTF8STRING, 0},
+    {"description", X520("\x0d"), DER_UTF8STRING, 0},
+    {"businessCategory", X520("\x0f"), DER_UTF8STRING, 0},
+    {"postalCode", X520("\x11"), DER_UTF8STRING, 0},
+    {"givenName", X520("\x2a"), DER_UTF8STRING, 0},
+    {"GN", X520("\x2a"), DER_UTF8STRING, 0},
+    {"initials", X520("\x2b"), DER_UTF8STRING, 0},
+    {"dnQualifier", X520("\x2e"), DER_PRINTABLESTRING, 0},
+    {"pseudonym", X520("\x41"), DER_UTF8STRING, 0},
+    {"organizationIdentifier", X520("\x61"), DER_UTF8STRING, 0},
+    {"UID", PILOT("\x01"), DER_UTF8STRING, 0},
+    {"DC", PILOT("\x19"), DER_IA5STRING, 0},
+    {"emailAddress", PKCS9("\x01"), DER_IA5STRING, 0},
+    {"E", PKCS9("\x01"), DER_IA5STRING, 0},
+    {"EMAIL", PKCS9("\x01"), DER_IA5STRING, 0},
+    {"unstructuredName", PKCS9("\x02"), DER_UTF8STRING, 0},
+    {"unstructuredAddress", PKCS9("\x08"), DER_UTF8STRING, 0},
 };
 
-static size_t find_type(const char *name, size_t n)
+static const ATTR_TYPE *type_by_oid(CMPSRV_SLICE oid)
 {
-    size_t i = 0;
+    for (size_t i = 0; i < CMPSRV_ARRAY_SIZE(attr_types); i++)
+        if (cmpsrv_slice_eq(oid, attr_types[i].oid))
+            return &attr_types[i];
+    return NULL;
+}
 
-    while (i < CMPSRV_ARRAY_SIZE(types) &&
-           (strlen(types[i].name) != n || strncasecmp(types[i].name, name, n) != 0))
-        i++;
-    return i;
+/* Content octets of a dotted OID in buf. */
+static int dotted_oid(const char *dotted, unsigned char buf[MAX_OID], CMPSRV_SLICE *oid)
+{
+    ASN1_OBJECT *o;
+    size_t n = strlen(dotted);
+
+    /* OBJ_txt2obj() takes empty arcs for zero. */
+    if (n == 0 || strspn(dotted, "0123456789.") != n || dotted[0] == '.' || dotted[n - 1] == '.' ||
+        strstr(dotted, "..") != NULL)
+        return 0;
+    if ((o = OBJ_txt2obj(dotted, 1)) == NULL) {
+        ERR_clear_error();
+        return 0;
+    }
+    n = OBJ_length(o);
+    if (n > 0 && n <= MAX_OID) {
+        memcpy(buf, OBJ_get0_data(o), n);
+        *oid = cmpsrv_slice(buf, n);
+    }
+    ASN1_OBJECT_free(o);
+    return n > 0 && n <= MAX_OID;
+}
+
+/* OID content octets of "CN" or "2.5.4.3"; they are static or in buf. */
+static int find_type(const char *name, unsigned char buf[MAX_OID], CMPSRV_SLICE *oid)
+{
+    for (size_t i = 0; i < CMPSRV_ARRAY_SIZE(attr_types); i++)
+        if (strcasecmp(name, attr_types[i].name) == 0) {
+            *oid = attr_types[i].oid;
+            return 1;
+        }
+    return dotted_oid(name, buf, oid);
 }
 
 int cmpsrv_name_has_attribute(const char *attribute)
 {
-    return find_type(attribute, strlen(attribute)) < CMPSRV_ARRAY_SIZE(types);
+    unsigned char buf[MAX_OID];
+    CMPSRV_SLICE oid;
+
+    return attribute != NULL && find_type(attribute, buf, &oid);
 }
 
-/* ---- to text
- * ------------------------------------------------------------------------------------------- */
+/* ---- out ---------------------------------------------------------------------------------------
+ */
 
-static const char *type_text(CMPSRV_SLICE oid, char *dotted, size_t size)
+/* The writer serves as a growing buffer of text. */
+static void put_text(CMPSRV_DERW *w, const char *text)
 {
-    for (size_t i = 0; i < CMPSRV_ARRAY_SIZE(types); i++)
-        if (cmpsrv_slice_eq(types[i].oid, oid))
-            return types[i].name;
-    return cmpsrv_der_oid_text(oid, dotted, size);
+    cmpsrv_derw_raw(w, cmpsrv_slice_str(text));
 }
 
-/* RFC 4514 2.4: which characters need a backslash where. */
-static int needs_escape(const CMPSRV_BYTES *v, size_t i)
+static char *finish_text(CMPSRV_DERW *w)
 {
-    unsigned char c = v->p[i];
+    CMPSRV_BYTES out = {0};
 
-    if (c == ' ')
-        return i == 0 || i + 1 == v->n;
-    return strchr(",+\"\\<>;", c) != NULL || (c == '#' && i == 0);
+    cmpsrv_derw_raw(w, cmpsrv_slice("", 1));
+    return cmpsrv_derw_finish(w, &out) ? (char *)out.p : NULL;
 }
 
-/* "TYPE=value" of one attribute, or NULL. */
-static char *attribute_text(const CMPSRV_NAME_ATTRIBUTE *a)
+/* RFC 4514 2.4. */
+static void put_escaped(CMPSRV_DERW *w, const CMPSRV_NAME_ATTR *a)
 {
-    char dotted[128];
-    const char *type = type_text(a->type, dotted, sizeof(dotted));
-    CMPSRV_BYTES v = {0};
-    char *out = NULL;
-    size_t o;
+    CMPSRV_SLICE rest = a->value;
+    int first = 1;
+    uint32_t c;
 
-    if (!cmpsrv_name_value(a, &v))
-        return NULL;
-    if ((out = OPENSSL_malloc(strlen(type) + 2 + 2 * v.n)) != NULL) {
-        o = strlen(type);
-        memcpy(out, type, o);
-        out[o++] = '=';
-        for (size_t i = 0; i < v.n; i++) {
-            if (needs_escape(&v, i))
-                out[o++] = '\\';
-            out[o++] = (char)v.p[i];
-        }
-        out[o] = '\0';
+    while (cmpsrv_name_char(a->tag, &rest, &c)) {
+        int special = c < 0x80 && strchr(",+\"\\<>;", (int)c) != NULL;
+
+        if (special || (first && c == '#') || ((first || rest.n == 0) && c == ' '))
+            put_text(w, "\\");
+        cmpsrv_name_put_char(w, c);
+        first = 0;
     }
-    cmpsrv_bytes_clear(&v);
-    return out;
 }
 
-/* Puts `part` and a separator before what is there already: RFC 4514 begins with the last RDN. */
-static char *prepend(char *text, char *part, char separator)
+static void put_attribute(CMPSRV_DERW *w, const CMPSRV_NAME_ATTR *a)
 {
-    size_t n = strlen(part), m = text == NULL ? 0 : strlen(text);
-    char *out = OPENSSL_malloc(n + m + 2);
+    const ATTR_TYPE *type = type_by_oid(a->type);
+    char dotted[256];
 
-    if (out != NULL) {
-        memcpy(out, part, n + 1);
-        if (text != NULL) {
-            out[n] = separator;
-            memcpy(out + n + 1, text, m + 1);
-        }
-    }
-    OPENSSL_free(text);
-    OPENSSL_free(part);
-    return out;
+    put_text(w, type != NULL ? type->name : cmpsrv_der_oid_text(a->type, dotted, sizeof(dotted)));
+    put_text(w, "=");
+    put_escaped(w, a);
 }
 
 char *cmpsrv_name_text(CMPSRV_SLICE name)
 {
-    CMPSRV_NAME_WALK w;
-    CMPSRV_NAME_ATTRIBUTE a;
-    size_t last = 0;
-    char *out = NULL, *part;
+    CMPSRV_NAME_ATTRS attrs;
+    CMPSRV_DERW w = {0};
 
-    if (!cmpsrv_name_check(name, NULL) || !cmpsrv_name_start(name, &w))
+    if (!cmpsrv_name_read(name, &attrs, NULL))
         return NULL;
-    if (w.rdns.n == 0)
-        return OPENSSL_strdup("");
-    while (cmpsrv_name_next(&w, &a) == 1) {
-        if ((part = attribute_text(&a)) == NULL ||
-            (out = prepend(out, part, a.rdn == last ? '+' : ',')) == NULL) {
-            OPENSSL_free(out);
-            return NULL;
+    for (size_t r = attrs.rdns; r > 0; r--) {
+        const char *separator = r == attrs.rdns ? "" : ",";
+
+        for (size_t i = 0; i < attrs.n; i++) {
+            if (attrs.v[i].rdn != r - 1)
+                continue;
+            put_text(&w, separator);
+            put_attribute(&w, &attrs.v[i]);
+            separator = "+";
         }
-        last = a.rdn;
     }
-    return out;
-}
-
-static int is_type(CMPSRV_SLICE oid, const char *attribute)
-{
-    size_t i = find_type(attribute, strlen(attribute));
-    char dotted[128];
-
-    if (i < CMPSRV_ARRAY_SIZE(types))
-        return cmpsrv_slice_eq(types[i].oid, oid);
-    return strcmp(cmpsrv_der_oid_text(oid, dotted, sizeof(dotted)), attribute) == 0;
+    return finish_text(&w);
 }
 
 char *cmpsrv_name_get(CMPSRV_SLICE name, const char *attribute, size_t i)
 {
-    CMPSRV_NAME_WALK w;
-    CMPSRV_NAME_ATTRIBUTE a;
-    CMPSRV_BYTES v = {0};
+    unsigned char buf[MAX_OID];
+    CMPSRV_NAME_ATTRS attrs;
+    CMPSRV_SLICE oid, rest;
+    CMPSRV_DERW w = {0};
+    uint32_t c;
 
-    if (!cmpsrv_name_check(name, NULL) || !cmpsrv_name_start(name, &w))
+    if (!find_type(attribute, buf, &oid) || !cmpsrv_name_read(name, &attrs, NULL))
         return NULL;
-    while (cmpsrv_name_next(&w, &a) == 1)
-        if (is_type(a.type, attribute) && i-- == 0)
-            return cmpsrv_name_value(&a, &v) ? (char *)v.p : NULL;
+    for (size_t k = 0; k < attrs.n; k++) {
+        if (!cmpsrv_slice_eq(attrs.v[k].type, oid) || i-- > 0)
+            continue;
+        for (rest = attrs.v[k].value; cmpsrv_name_char(attrs.v[k].tag, &rest, &c);)
+            cmpsrv_name_put_char(&w, c);
+        return finish_text(&w);
+    }
     return NULL;
 }
 
-/* ---- from text
- * ------------------------------------------------------------------------------------------ */
+/* ---- in ----------------------------------------------------------------------------------------
+ */
 
-enum { MAX_PARTS = 64, MAX_TEXT = 4096 };
-
-struct parser {
+typedef struct {
     const char *p;
-    char separator; /* ',' RFC 4514, '/' OpenSSL */
-    struct {
-        CMPSRV_BYTES attribute; /* AttributeTypeAndValue */
-        int joined;             /* in the RDN of the one before */
-    } v[MAX_PARTS];
-    size_t n;
-};
+    char separator; /* ',' or '/' */
+    size_t rdn;
+    CMPSRV_NAME_PIECES pieces;
+    CMPSRV_REFUSAL *why;
+} PARSER;
 
-static int bad_text(CMPSRV_REFUSAL *why, const char *what, const char *at)
+static void skip_spaces(PARSER *s)
 {
-    return cmpsrv_refuse(why, CMPSRV_R_BAD_NAME, "name: %s at \"%.40s\"", what, at);
-}
-
-/* The value up to the next separator, backslashes taken off; spaces around it do not count. */
-static int read_value(struct parser *s, char *out, size_t size)
-{
-    size_t o = 0, keep = 0; /* what is before keep was escaped and stays */
-
     while (*s->p == ' ')
         s->p++;
-    for (; *s->p != '\0' && *s->p != s->separator && *s->p != '+'; s->p++) {
-        unsigned char octet;
-        char hex[3] = {s->p[0] == '\\' ? s->p[1] : '\0', '\0', '\0'};
+}
 
-        if (o + 1 >= size)
-            return 0;
-        if (*s->p != '\\') {
-            out[o++] = *s->p;
+/* The attribute type before "="; its OID is static or in buf. */
+static int parse_type(PARSER *s, unsigned char buf[MAX_OID], CMPSRV_SLICE *oid)
+{
+    char name[128], shown[160];
+    size_t n;
+
+    skip_spaces(s);
+    n = strcspn(s->p, "=,+/\\\"");
+    if (s->p[n] != '=' || n >= sizeof(name))
+        return cmpsrv_refuse(s->why, CMPSRV_R_BAD_NAME, "RFC 4514 3: want TYPE=VALUE at \"%s\"",
+                             cmpsrv_escape(cmpsrv_slice_str(s->p), shown, 40));
+    memcpy(name, s->p, n);
+    s->p += n + 1;
+    while (n > 0 && name[n - 1] == ' ')
+        n--;
+    name[n] = '\0';
+    return find_type(name, buf, oid) ||
+           cmpsrv_refuse(s->why, CMPSRV_R_BAD_NAME, "unknown attribute type \"%s\"",
+                         cmpsrv_escape(cmpsrv_slice_str(name), shown, sizeof(shown)));
+}
+
+/* After a backslash: one special character, or two hex digits of an octet (RFC 4514 3). */
+static int parse_escape(PARSER *s, CMPSRV_DERW *value)
+{
+    char hex[3] = {s->p[1], '\0', '\0'};
+    unsigned char octet;
+
+    if (hex[0] != '\0' && strchr(",+\"\\<>;#= /", hex[0]) != NULL) {
+        cmpsrv_derw_raw(value, cmpsrv_slice(s->p + 1, 1));
+        s->p += 2;
+        return 1;
+    }
+    if (hex[0] != '\0')
+        hex[1] = s->p[2];
+    if (cmpsrv_unhex(hex, &octet, 1) != 1)
+        return cmpsrv_refuse(s->why, CMPSRV_R_BAD_NAME, "RFC 4514 3: bad escape after \\");
+    cmpsrv_derw_raw(value, cmpsrv_slice(&octet, 1));
+    s->p += 3;
+    return 1;
+}
+
+/* Octets of a value, up to a separator, '+' or the end; spaces around it that are not escaped are
+ * dropped. */
+static int parse_value(PARSER *s, CMPSRV_DERW *value)
+{
+    const char *forbidden = s->separator == ',' ? "\"<>;" : "";
+    size_t keep = 0;
+
+    skip_spaces(s);
+    if (s->separator == ',' && *s->p == '#')
+        return cmpsrv_refuse(s->why, CMPSRV_R_BAD_NAME,
+                             "RFC 4514 2.4: values as #hex are not supported");
+    while (*s->p != '\0' && *s->p != s->separator && *s->p != '+') {
+        if (strchr(forbidden, *s->p) != NULL)
+            return cmpsrv_refuse(s->why, CMPSRV_R_BAD_NAME, "RFC 4514 2.4: %c must be escaped",
+                                 *s->p);
+        if (*s->p == '\\') {
+            if (!parse_escape(s, value))
+                return 0;
+            keep = value->n;
             continue;
         }
-        if (hex[0] != '\0')
-            hex[1] = s->p[2];
-        if (cmpsrv_unhex(hex, &octet, 1) == 1) {
-            out[o++] = (char)octet;
-            s->p += 2;
-        } else if (s->p[1] != '\0') {
-            out[o++] = *++s->p;
-        } else {
+        cmpsrv_derw_raw(value, cmpsrv_slice(s->p, 1));
+        if (*s->p++ != ' ')
+            keep = value->n;
+    }
+    value->n = keep;
+    return 1;
+}
+
+static int is_printable(CMPSRV_SLICE value)
+{
+    static const char allowed[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+                                  "0123456789 '()+,-./:=?";
+
+    for (size_t i = 0; i < value.n; i++)
+        if (value.p[i] == 0 || strchr(allowed, value.p[i]) == NULL)
             return 0;
-        }
-        keep = o;
+    return 1;
+}
+
+/* The string type for a value: what its attribute asks for, else UTF8String. */
+static int check_type(PARSER *s, CMPSRV_SLICE oid, CMPSRV_SLICE value, int *tag)
+{
+    const ATTR_TYPE *type = type_by_oid(oid);
+
+    *tag = type == NULL ? DER_UTF8STRING : type->tag;
+    if (*tag == DER_PRINTABLESTRING && !is_printable(value))
+        return cmpsrv_refuse(s->why, CMPSRV_R_BAD_NAME,
+                             "RFC 5280 A.1: %s must be a PrintableString", type->name);
+    if (type != NULL && type->exactly != 0 && value.n != type->exactly)
+        return cmpsrv_refuse(s->why, CMPSRV_R_BAD_NAME, "RFC 5280 A.1: %s must have %zu characters",
+                             type->name, type->exactly);
+    return 1;
+}
+
+/* TYPE=VALUE to one more piece. */
+static int parse_attribute(PARSER *s)
+{
+    unsigned char buf[MAX_OID];
+    CMPSRV_DERW value = {0};
+    CMPSRV_SLICE oid, octets;
+    int ok = 0, tag;
+
+    if (!parse_type(s, buf, &oid) || !parse_value(s, &value))
+        goto end;
+    octets = cmpsrv_slice(value.p, value.n);
+    if (value.failed) {
+        cmpsrv_fail(s->why, "out of memory");
+        goto end;
     }
-    while (o > keep && out[o - 1] == ' ')
-        o--;
-    out[o] = '\0';
-    return o > 0 && strlen(out) == o;
-}
-
-static int read_attribute(struct parser *s, int joined, CMPSRV_REFUSAL *why)
-{
-    const char *start, *eq;
-    char value[MAX_TEXT];
-    CMPSRV_DERW w = {0};
-    size_t i, n;
-
-    while (*s->p == ' ')
-        s->p++;
-    start = s->p;
-    if ((eq = strchr(start, '=')) == NULL)
-        return bad_text(why, "no '='", start);
-    for (n = (size_t)(eq - start); n > 0 && start[n - 1] == ' ';)
-        n--;
-    if ((i = find_type(start, n)) == CMPSRV_ARRAY_SIZE(types))
-        return bad_text(why, "unknown attribute", start);
-    s->p = eq + 1;
-    if (s->n == MAX_PARTS || !read_value(s, value, sizeof(value)))
-        return bad_text(why, "no good value", start);
-    cmpsrv_derw_begin(&w, DER_SEQUENCE);
-    cmpsrv_derw_oid(&w, types[i].oid);
-    cmpsrv_derw_put(&w, types[i].tag, cmpsrv_slice_str(value));
-    cmpsrv_derw_end(&w);
-    s->v[s->n].joined = joined;
-    return cmpsrv_derw_finish(&w, &s->v[s->n++].attribute) || cmpsrv_fail(why, "out of memory");
-}
-
-static int compare_attributes(const CMPSRV_BYTES *x, const CMPSRV_BYTES *y)
-{
-    int c = memcmp(x->p, y->p, x->n < y->n ? x->n : y->n);
-
-    return c != 0 ? c : (x->n > y->n) - (x->n < y->n);
-}
-
-/* One RDN from v[from] to v[to): a SET OF, which DER sorts. */
-static void write_rdn(struct parser *s, CMPSRV_DERW *w, size_t from, size_t to)
-{
-    for (size_t i = from; i < to; i++)
-        for (size_t j = i + 1; j < to; j++)
-            if (compare_attributes(&s->v[j].attribute, &s->v[i].attribute) < 0) {
-                CMPSRV_BYTES t = s->v[i].attribute;
-
-                s->v[i].attribute = s->v[j].attribute;
-                s->v[j].attribute = t;
-            }
-    cmpsrv_derw_begin(w, DER_SET);
-    for (size_t i = from; i < to; i++)
-        cmpsrv_derw_raw(w, cmpsrv_bytes_slice(&s->v[i].attribute));
-    cmpsrv_derw_end(w);
-}
-
-static size_t rdn_end(const struct parser *s, size_t from)
-{
-    size_t to = from + 1;
-
-    while (to < s->n && s->v[to].joined)
-        to++;
-    return to;
-}
-
-static int write_name(struct parser *s, CMPSRV_BYTES *out)
-{
-    CMPSRV_DERW w = {0};
-    size_t starts[MAX_PARTS], n = 0;
-
-    for (size_t from = 0; from < s->n; from = rdn_end(s, from))
-        starts[n++] = from;
-    cmpsrv_derw_begin(&w, DER_SEQUENCE);
-    for (size_t i = 0; i < n; i++) {
-        size_t from = starts[s->separator == '/' ? i : n - 1 - i];
-
-        write_rdn(s, &w, from, rdn_end(s, from));
+    if (!check_type(s, oid, octets, &tag))
+        goto end;
+    if (!cmpsrv_name_piece_begin(&s->pieces, s->rdn)) {
+        cmpsrv_refuse(s->why, CMPSRV_R_BAD_NAME, "name of more than %d attributes",
+                      CMPSRV_NAME_MAX_ATTRS);
+        goto end;
     }
-    cmpsrv_derw_end(&w);
-    return cmpsrv_derw_finish(&w, out);
+    cmpsrv_derw_oid(&s->pieces.w, oid);
+    cmpsrv_derw_put(&s->pieces.w, tag, octets);
+    cmpsrv_name_piece_end(&s->pieces);
+    ok = 1;
+end:
+    cmpsrv_derw_clear(&value);
+    return ok;
 }
 
-static int read_all(struct parser *s, CMPSRV_REFUSAL *why)
+static int parse_attributes(PARSER *s)
 {
-    int joined = 0;
-
-    while (*s->p != '\0') {
-        if (!read_attribute(s, joined, why))
-            return 0;
-        joined = *s->p == '+';
-        if (*s->p != '\0' && *++s->p == '\0')
-            return bad_text(why, "ends with a separator", s->p - 1);
+    skip_spaces(s);
+    if (*s->p == '\0')
+        return 1;
+    while (parse_attribute(s)) {
+        if (*s->p == '\0')
+            return 1;
+        if (*s->p++ == s->separator)
+            s->rdn++;
     }
-    return s->n > 0 || bad_text(why, "empty", "");
+    return 0;
 }
 
 int cmpsrv_name_parse(const char *text, CMPSRV_BYTES *out, CMPSRV_REFUSAL *why)
 {
-    struct parser *s = OPENSSL_zalloc(sizeof(*s));
-    CMPSRV_BYTES der = {0};
+    PARSER s = {.p = text, .separator = ',', .why = why};
+    CMPSRV_BYTES name = {0};
     int ok = 0;
 
-    if (s == NULL)
-        return cmpsrv_fail(why, "out of memory");
-    s->separator = text[0] == '/' ? '/' : ',';
-    s->p = text + (text[0] == '/');
-    if (read_all(s, why) && (write_name(s, &der) || cmpsrv_fail(why, "out of memory")) &&
-        cmpsrv_name_check(cmpsrv_bytes_slice(&der), why)) {
-        cmpsrv_bytes_clear(out);
-        *out = der;
-        der = (CMPSRV_BYTES){NULL, 0};
-        ok = 1;
+    if (strlen(text) > MAX_TEXT)
+        return cmpsrv_refuse(why, CMPSRV_R_BAD_NAME, "name longer than %d characters", MAX_TEXT);
+    if (*s.p == '/') {
+        s.separator = '/';
+        s.p++;
     }
-    cmpsrv_bytes_clear(&der);
-    for (size_t i = 0; i < s->n; i++)
-        cmpsrv_bytes_clear(&s->v[i].attribute);
-    OPENSSL_free(s);
+    if (!parse_attributes(&s))
+        cmpsrv_derw_clear(&s.pieces.w);
+    else if (!cmpsrv_name_assemble(&s.pieces, s.separator == ',', &name))
+        cmpsrv_fail(why, "out of memory");
+    else
+        ok = cmpsrv_name_check(cmpsrv_bytes_slice(&name), why);
+    if (ok) {
+        cmpsrv_bytes_clear(out);
+        *out = name;
+    } else {
+        cmpsrv_bytes_clear(&name);
+    }
     return ok;
 }

@@ -1,220 +1,238 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * SubjectPublicKeyInfo of strangers: shape, sizes and curves are checked by tables before libcrypto
- * does any arithmetic, then the key is built from its numbers (EVP_PKEY_fromdata), which on
- * OpenSSL 3.0 costs a tenth of decoding it.
+ * SubjectPublicKeyInfo of a stranger to an EVP_PKEY. The shape is checked here by table before
+ * libcrypto sees any of it, and keys are built from their numbers: decoding a whole
+ * SubjectPublicKeyInfo takes OpenSSL 3.0 about ten times as long. Which keys are allowed is policy.
  */
 #include "config.h"
 
-#include "wire/wire_crypto.h"
-
 #include <stdio.h>
-#include <string.h>
 
 #include <openssl/bn.h>
 #include <openssl/core_names.h>
 #include <openssl/err.h>
+#include <openssl/evp.h>
 #include <openssl/param_build.h>
 
-enum { RSA_MIN_BITS = 512, RSA_MAX_BITS = 16384, RSA_MAX_EXPONENT = 8 };
+#include "wire/algs.h"
 
-#define OID(octets)                                                                                \
-    {                                                                                              \
-        (const unsigned char *)(octets), sizeof(octets) - 1                                        \
-    }
+#define RSA_MIN_BITS     512
+#define RSA_MAX_BITS     16384
+#define RSA_MAX_EXPONENT 8 /* octets */
 
-struct key_parts {
-    CMPSRV_SLICE params; /* TLV, or absent */
-    CMPSRV_SLICE bits;   /* octets of subjectPublicKey */
-};
+typedef struct {
+    OSSL_LIB_CTX *libctx;
+    const char *propq;
+    CMPSRV_SLICE parameters; /* TLV, or absent */
+    CMPSRV_SLICE octets;     /* of subjectPublicKey */
+    CMPSRV_REFUSAL *why;
+} SPKI;
 
-static int bad_key(CMPSRV_REFUSAL *why, const char *what)
+/* A public key of `type` from its parameters. NULL with the error queue filled. */
+static EVP_PKEY *key_from_params(const SPKI *s, const char *type, OSSL_PARAM *params)
 {
-    ERR_clear_error();
-    return cmpsrv_refuse(why, CMPSRV_R_BAD_KEY, "public key: %s", what);
-}
-
-/* Builds a key from parameters; the provider checks that a point is on its curve. */
-static EVP_PKEY *build(OSSL_LIB_CTX *libctx, const char *propq, const char *type,
-                       OSSL_PARAM_BLD *bld)
-{
-    EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_name(libctx, type, propq);
-    OSSL_PARAM *params = OSSL_PARAM_BLD_to_param(bld);
+    EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_name(s->libctx, type, s->propq);
     EVP_PKEY *key = NULL;
 
-    if (ctx == NULL || params == NULL || EVP_PKEY_fromdata_init(ctx) <= 0 ||
-        EVP_PKEY_fromdata(ctx, &key, EVP_PKEY_PUBLIC_KEY, params) <= 0) {
-        EVP_PKEY_free(key);
-        key = NULL;
-    }
-    OSSL_PARAM_free(params);
+    if (ctx != NULL && EVP_PKEY_fromdata_init(ctx) > 0)
+        EVP_PKEY_fromdata(ctx, &key, EVP_PKEY_PUBLIC_KEY, params);
     EVP_PKEY_CTX_free(ctx);
     return key;
 }
 
-/* ---- RSA
- * -------------------------------------------------------------------------------------------- */
+/* ---- RSA: RFC 8017 A.1.1 -----------------------------------------------------------------------
+ */
 
-static size_t count_bits(CMPSRV_SLICE number)
+/* A positive INTEGER: its magnitude. */
+static int get_magnitude(CMPSRV_SLICE *in, CMPSRV_SLICE *magnitude)
 {
-    size_t n = number.n * 8;
+    CMPSRV_SLICE c;
 
-    for (unsigned char top = number.p[0]; n > 0 && (top & 0x80) == 0;
-         top = (unsigned char)(top << 1))
-        n--;
-    return n;
-}
-
-/* A positive INTEGER without its leading zero octet. */
-static int read_positive(CMPSRV_SLICE *in, CMPSRV_SLICE *out)
-{
-    if (!cmpsrv_der_get(in, DER_INTEGER, out) || out->n == 0 || (out->p[0] & 0x80) != 0)
+    if (!cmpsrv_der_get(in, DER_INTEGER, &c) || c.n == 0 || (c.p[0] & 0x80) != 0)
         return 0;
-    if (out->n > 1 && out->p[0] == 0) {
-        out->p++;
-        out->n--;
+    if (c.n > 1 && c.p[0] == 0) {
+        if (c.p[1] < 0x80)
+            return 0;
+        c.p++;
+        c.n--;
     }
-    return out->p[0] != 0;
+    *magnitude = c;
+    return c.p[0] != 0;
 }
 
-static int decode_rsa(OSSL_LIB_CTX *libctx, const char *propq, const struct key_parts *k,
-                      EVP_PKEY **key, char name[32], CMPSRV_REFUSAL *why)
+static size_t bit_length(CMPSRV_SLICE magnitude)
 {
-    CMPSRV_SLICE in = k->bits, seq, n, e;
-    OSSL_PARAM_BLD *bld;
-    BIGNUM *bn, *be;
+    size_t bits = magnitude.n * 8;
 
-    if (k->params.p != NULL && (k->params.n != 2 || k->params.p[0] != DER_NULL))
-        return bad_key(why, "RFC 3279 2.3.1: parameters of rsaEncryption are not NULL");
-    if (!cmpsrv_der_get(&in, DER_SEQUENCE, &seq) || in.n > 0 || !read_positive(&seq, &n) ||
-        !read_positive(&seq, &e) || seq.n > 0)
-        return bad_key(why, "RFC 8017 A.1.1: no RSAPublicKey");
-    if (n.n > RSA_MAX_BITS / 8 || count_bits(n) < RSA_MIN_BITS)
-        return bad_key(why, "RSA modulus outside 512 to 16384 bits");
-    if ((n.p[n.n - 1] & 1) == 0)
-        return bad_key(why, "RSA modulus is even");
-    if (e.n > RSA_MAX_EXPONENT || (e.p[e.n - 1] & 1) == 0 || (e.n == 1 && e.p[0] < 3))
-        return bad_key(why, "RSA exponent is even, below 3 or above 64 bits");
-    bld = OSSL_PARAM_BLD_new();
-    bn = BN_bin2bn(n.p, (int)n.n, NULL);
-    be = BN_bin2bn(e.p, (int)e.n, NULL);
-    if (bld != NULL && bn != NULL && be != NULL &&
-        OSSL_PARAM_BLD_push_BN(bld, OSSL_PKEY_PARAM_RSA_N, bn) &&
-        OSSL_PARAM_BLD_push_BN(bld, OSSL_PKEY_PARAM_RSA_E, be))
-        *key = build(libctx, propq, "RSA", bld);
-    BN_free(bn);
-    BN_free(be);
-    OSSL_PARAM_BLD_free(bld);
-    snprintf(name, 32, "rsa:%zu", count_bits(n));
-    return *key != NULL || bad_key(why, "RSA key is not usable");
+    for (unsigned top = magnitude.p[0]; top < 0x80; top <<= 1)
+        bits--;
+    return bits;
 }
 
-/* ---- EC
- * ---------------------------------------------------------------------------------------------- */
+static EVP_PKEY *build_rsa(const SPKI *s, CMPSRV_SLICE n, CMPSRV_SLICE e)
+{
+    BIGNUM *bn_n = BN_bin2bn(n.p, (int)n.n, NULL), *bn_e = BN_bin2bn(e.p, (int)e.n, NULL);
+    OSSL_PARAM_BLD *bld = OSSL_PARAM_BLD_new();
+    OSSL_PARAM *params = NULL;
+    EVP_PKEY *key = NULL;
+
+    if (bld != NULL && bn_n != NULL && bn_e != NULL &&
+        OSSL_PARAM_BLD_push_BN(bld, OSSL_PKEY_PARAM_RSA_N, bn_n) &&
+        OSSL_PARAM_BLD_push_BN(bld, OSSL_PKEY_PARAM_RSA_E, bn_e) &&
+        (params = OSSL_PARAM_BLD_to_param(bld)) != NULL)
+        key = key_from_params(s, "RSA", params);
+    if (key == NULL)
+        cmpsrv_fail(s->why, "cannot build the RSA key");
+    OSSL_PARAM_free(params);
+    OSSL_PARAM_BLD_free(bld);
+    BN_free(bn_n);
+    BN_free(bn_e);
+    return key;
+}
+
+static int decode_rsa(const SPKI *s, EVP_PKEY **key, char name[32])
+{
+    CMPSRV_SLICE all = s->octets, seq, n, e;
+    size_t bits;
+
+    if (!cmpsrv_params_absent_or_null(s->parameters))
+        return cmpsrv_refuse(s->why, CMPSRV_R_BAD_KEY, "RFC 3279 2.3.1: RSA parameters not NULL");
+    if (!cmpsrv_der_get(&all, DER_SEQUENCE, &seq) || all.n > 0 || !get_magnitude(&seq, &n) ||
+        !get_magnitude(&seq, &e) || seq.n > 0)
+        return cmpsrv_refuse(s->why, CMPSRV_R_BAD_KEY, "RFC 8017 A.1.1: not an RSAPublicKey");
+    bits = bit_length(n);
+    if (bits < RSA_MIN_BITS || bits > RSA_MAX_BITS)
+        return cmpsrv_refuse(s->why, CMPSRV_R_BAD_KEY, "RSA modulus of %zu bits, want %d to %d",
+                             bits, RSA_MIN_BITS, RSA_MAX_BITS);
+    if ((n.p[n.n - 1] & 1) == 0)
+        return cmpsrv_refuse(s->why, CMPSRV_R_BAD_KEY, "RSA modulus is even");
+    if (e.n > RSA_MAX_EXPONENT || (e.p[e.n - 1] & 1) == 0 || (e.n == 1 && e.p[0] < 3))
+        return cmpsrv_refuse(s->why, CMPSRV_R_BAD_KEY,
+                             "RFC 8017 3.1: RSA exponent must be odd, 3 to 2^64-1");
+    if ((*key = build_rsa(s, n, e)) == NULL)
+        return 0;
+    snprintf(name, 32, "rsa:%zu", bits);
+    return 1;
+}
+
+/* ---- EC: RFC 5480 ------------------------------------------------------------------------------
+ */
 
 static const struct {
-    CMPSRV_SLICE oid;
-    const char *name;  /* as configured */
-    const char *group; /* as libcrypto calls it */
-    size_t octets;     /* of a coordinate */
+    CMPSRV_SLICE oid; /* TLV */
+    const char *name;
+    size_t field; /* octets of a coordinate */
 } curves[] = {
-    {OID("\x2a\x86\x48\xce\x3d\x03\x01\x07"), "ec:P-256", "P-256", 32},
-    {OID("\x2b\x81\x04\x00\x22"), "ec:P-384", "P-384", 48},
-    {OID("\x2b\x81\x04\x00\x23"), "ec:P-521", "P-521", 66},
+    {OID_INIT("\x06\x08\x2a\x86\x48\xce\x3d\x03\x01\x07"), "P-256", 32},
+    {OID_INIT("\x06\x05\x2b\x81\x04\x00\x22"), "P-384", 48},
+    {OID_INIT("\x06\x05\x2b\x81\x04\x00\x23"), "P-521", 66},
 };
 
-static int is_point(CMPSRV_SLICE bits, size_t octets)
+/* RFC 5480 2.2: 04 x y, or 02/03 x. Infinity and the hybrid forms 06/07 are no public keys. */
+static int is_point(CMPSRV_SLICE point, size_t field)
 {
-    if (bits.n == 0)
-        return 0;
-    return (bits.p[0] == 4 && bits.n == 1 + 2 * octets) ||
-           ((bits.p[0] == 2 || bits.p[0] == 3) && bits.n == 1 + octets);
+    if (point.p[0] == 0x04)
+        return point.n == 1 + 2 * field;
+    return (point.p[0] == 0x02 || point.p[0] == 0x03) && point.n == 1 + field;
 }
 
-static int decode_ec(OSSL_LIB_CTX *libctx, const char *propq, const struct key_parts *k,
-                     EVP_PKEY **key, char name[32], CMPSRV_REFUSAL *why)
+static int build_ec(const SPKI *s, const char *curve, EVP_PKEY **key)
 {
-    CMPSRV_SLICE in = k->params, oid;
-    OSSL_PARAM_BLD *bld;
-    size_t i = 0;
+    char group[8];
+    OSSL_PARAM params[3];
 
-    if (!cmpsrv_der_get(&in, DER_OID, &oid) || in.n > 0)
-        return bad_key(why, "RFC 5480 2.1.1: EC parameters are not a named curve");
-    while (i < CMPSRV_ARRAY_SIZE(curves) && !cmpsrv_slice_eq(curves[i].oid, oid))
-        i++;
-    if (i == CMPSRV_ARRAY_SIZE(curves))
-        return bad_key(why, "curve is not P-256, P-384 or P-521");
-    if (!is_point(k->bits, curves[i].octets))
-        return bad_key(why, "RFC 5480 2.2: EC point of a wrong form or length");
-    bld = OSSL_PARAM_BLD_new();
-    if (bld != NULL &&
-        OSSL_PARAM_BLD_push_utf8_string(bld, OSSL_PKEY_PARAM_GROUP_NAME, curves[i].group, 0) &&
-        OSSL_PARAM_BLD_push_octet_string(bld, OSSL_PKEY_PARAM_PUB_KEY, k->bits.p, k->bits.n))
-        *key = build(libctx, propq, "EC", bld);
-    OSSL_PARAM_BLD_free(bld);
-    snprintf(name, 32, "%s", curves[i].name);
-    return *key != NULL || bad_key(why, "EC point is not on its curve");
+    snprintf(group, sizeof(group), "%s", curve);
+    params[0] = OSSL_PARAM_construct_utf8_string(OSSL_PKEY_PARAM_GROUP_NAME, group, 0);
+    params[1] = OSSL_PARAM_construct_octet_string(OSSL_PKEY_PARAM_PUB_KEY, (void *)s->octets.p,
+                                                  s->octets.n);
+    params[2] = OSSL_PARAM_construct_end();
+    if ((*key = key_from_params(s, "EC", params)) != NULL)
+        return 1;
+    ERR_clear_error();
+    return cmpsrv_refuse(s->why, CMPSRV_R_BAD_KEY, "the EC point is not on %s", curve);
 }
 
-/* ---- EdDSA
- * ------------------------------------------------------------------------------------------- */
-
-static int decode_raw(OSSL_LIB_CTX *libctx, const char *propq, const struct key_parts *k,
-                      const char *type, size_t octets, EVP_PKEY **key, CMPSRV_REFUSAL *why)
+static int decode_ec(const SPKI *s, EVP_PKEY **key, char name[32])
 {
-    if (k->params.p != NULL)
-        return bad_key(why, "RFC 8410 3: parameters must be absent");
-    if (k->bits.n != octets)
-        return bad_key(why, "RFC 8410 4: key of a wrong length");
-    *key = EVP_PKEY_new_raw_public_key_ex(libctx, type, propq, k->bits.p, k->bits.n);
-    return *key != NULL || bad_key(why, "key is not usable");
+    if (cmpsrv_der_peek(s->parameters) != DER_OID)
+        return cmpsrv_refuse(s->why, CMPSRV_R_BAD_KEY,
+                             "RFC 5480 2.1.1: EC parameters must be a namedCurve");
+    for (size_t i = 0; i < CMPSRV_ARRAY_SIZE(curves); i++) {
+        if (!cmpsrv_slice_eq(s->parameters, curves[i].oid))
+            continue;
+        if (!is_point(s->octets, curves[i].field))
+            return cmpsrv_refuse(s->why, CMPSRV_R_BAD_KEY,
+                                 "RFC 5480 2.2: EC point of %zu octets does not fit %s",
+                                 s->octets.n, curves[i].name);
+        if (!build_ec(s, curves[i].name, key))
+            return 0;
+        snprintf(name, 32, "ec:%s", curves[i].name);
+        return 1;
+    }
+    return cmpsrv_refuse(s->why, CMPSRV_R_UNKNOWN_KEY_ALG, "the curve is not supported");
 }
 
-static int decode_ed25519(OSSL_LIB_CTX *libctx, const char *propq, const struct key_parts *k,
-                          EVP_PKEY **key, char name[32], CMPSRV_REFUSAL *why)
+/* ---- EdDSA: RFC 8410 ---------------------------------------------------------------------------
+ */
+
+static int decode_raw(const SPKI *s, const char *type, size_t size, EVP_PKEY **key)
+{
+    if (s->parameters.p != NULL)
+        return cmpsrv_refuse(s->why, CMPSRV_R_BAD_KEY, "RFC 8410 3: %s has no parameters", type);
+    if (s->octets.n != size)
+        return cmpsrv_refuse(s->why, CMPSRV_R_BAD_KEY, "RFC 8410 4: %s key of %zu octets, want %zu",
+                             type, s->octets.n, size);
+    *key = EVP_PKEY_new_raw_public_key_ex(s->libctx, type, s->propq, s->octets.p, size);
+    return *key != NULL || cmpsrv_fail(s->why, "cannot build the %s key", type);
+}
+
+static int decode_ed25519(const SPKI *s, EVP_PKEY **key, char name[32])
 {
     snprintf(name, 32, "ed25519");
-    return decode_raw(libctx, propq, k, "ED25519", 32, key, why);
+    return decode_raw(s, "ED25519", 32, key);
 }
 
-static int decode_ed448(OSSL_LIB_CTX *libctx, const char *propq, const struct key_parts *k,
-                        EVP_PKEY **key, char name[32], CMPSRV_REFUSAL *why)
+static int decode_ed448(const SPKI *s, EVP_PKEY **key, char name[32])
 {
     snprintf(name, 32, "ed448");
-    return decode_raw(libctx, propq, k, "ED448", 57, key, why);
+    return decode_raw(s, "ED448", 57, key);
 }
 
-/* ---- all
- * ---------------------------------------------------------------------------------------------- */
+/* ---- all ---------------------------------------------------------------------------------------
+ */
 
 static const struct {
     CMPSRV_SLICE oid;
-    int (*decode)(OSSL_LIB_CTX *, const char *, const struct key_parts *, EVP_PKEY **, char *,
-                  CMPSRV_REFUSAL *);
-} types[] = {
-    {OID("\x2a\x86\x48\x86\xf7\x0d\x01\x01\x01"), decode_rsa},
-    {OID("\x2a\x86\x48\xce\x3d\x02\x01"), decode_ec},
-    {OID("\x2b\x65\x70"), decode_ed25519},
-    {OID("\x2b\x65\x71"), decode_ed448},
+    int (*decode)(const SPKI *s, EVP_PKEY **key, char name[32]);
+} key_algs[] = {
+    {OID_INIT("\x2a\x86\x48\x86\xf7\x0d\x01\x01\x01"), decode_rsa},
+    {OID_INIT("\x2a\x86\x48\xce\x3d\x02\x01"), decode_ec},
+    {OID_INIT("\x2b\x65\x70"), decode_ed25519},
+    {OID_INIT("\x2b\x65\x71"), decode_ed448},
 };
 
-int cmpsrv_pubkey_decode(OSSL_LIB_CTX *libctx, const char *propq, CMPSRV_SLICE spki, EVP_PKEY **key,
-                         char name[32], CMPSRV_REFUSAL *why)
+int cmpsrv_pubkey_decode(OSSL_LIB_CTX *libctx, const char *propq, CMPSRV_SLICE spki_content,
+                         EVP_PKEY **key, char name[32], CMPSRV_REFUSAL *why)
 {
-    struct key_parts parts;
+    SPKI s = {.libctx = libctx, .propq = propq, .why = why};
+    EVP_PKEY *made = NULL;
+    char made_name[32], text[128];
     CMPSRV_SLICE oid;
-    char text[80];
 
-    *key = NULL;
-    name[0] = '\0';
-    if (!cmpsrv_der_get_algid(&spki, &oid, &parts.params) ||
-        !cmpsrv_der_get_octet_bits(&spki, &parts.bits) || spki.n > 0)
-        return bad_key(why, "RFC 5280 4.1: no SubjectPublicKeyInfo");
-    if (parts.bits.n == 0)
-        return bad_key(why, "it is empty");
-    for (size_t i = 0; i < CMPSRV_ARRAY_SIZE(types); i++)
-        if (cmpsrv_slice_eq(types[i].oid, oid))
-            return types[i].decode(libctx, propq, &parts, key, name, why);
-    return cmpsrv_refuse(why, CMPSRV_R_UNKNOWN_KEY_ALG, "public key of algorithm %s",
+    if (!cmpsrv_der_get_algid(&spki_content, &oid, &s.parameters) ||
+        !cmpsrv_der_get_octet_bits(&spki_content, &s.octets) || spki_content.n > 0 ||
+        s.octets.n == 0)
+        return cmpsrv_refuse(why, CMPSRV_R_BAD_KEY,
+                             "RFC 5280 4.1.2.7: damaged SubjectPublicKeyInfo");
+    for (size_t i = 0; i < CMPSRV_ARRAY_SIZE(key_algs); i++) {
+        if (!cmpsrv_slice_eq(oid, key_algs[i].oid))
+            continue;
+        if (!key_algs[i].decode(&s, &made, made_name))
+            return 0;
+        snprintf(name, 32, "%s", made_name);
+        *key = made;
+        return 1;
+    }
+    return cmpsrv_refuse(why, CMPSRV_R_UNKNOWN_KEY_ALG, "public key algorithm %s is not supported",
                          cmpsrv_der_oid_text(oid, text, sizeof(text)));
 }

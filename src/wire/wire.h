@@ -182,6 +182,11 @@ int cmpsrv_p10_parse(CMPSRV_SLICE body_value, CMPSRV_CERT_REQUEST *out, CMPSRV_R
 int cmpsrv_extension_find(CMPSRV_SLICE extensions, CMPSRV_SLICE oid, int *critical,
                           CMPSRV_SLICE *value);
 
+/* Appends one Extension (RFC 5280 4.1) with that value, or with what `value` has written (it is
+ * finished and empty afterwards). */
+void cmpsrv_extension_put(CMPSRV_DERW *w, CMPSRV_SLICE oid, int critical, CMPSRV_SLICE value);
+void cmpsrv_extension_put_built(CMPSRV_DERW *w, CMPSRV_SLICE oid, int critical, CMPSRV_DERW *value);
+
 /* ---- pubkey.c: SubjectPublicKeyInfo -------------------------------------------------------------
  */
 

@@ -42,8 +42,8 @@ static void test_schemes(void)
         {CMPSRV_USERNAME_DN, cn, 1, "", "-dev", "CN=a", "a-dev"},
         {CMPSRV_USERNAME_DN, cn, 1, "${x}", "", "CN=a",
          "/{x}a"}, /* only ${RANDOM} is known; $ is a forbidden character */
-        {CMPSRV_USERNAME_DN, cn, 1, "", "", "CN=a;b", "a/b"},
-        {CMPSRV_USERNAME_DN, cn, 1, "", "", "CN=<a>%!", "/a///"},
+        {CMPSRV_USERNAME_DN, cn, 1, "", "", "CN=a\\;b", "a/b"},
+        {CMPSRV_USERNAME_DN, cn, 1, "", "", "CN=\\<a\\>%!", "/a///"},
         {CMPSRV_USERNAME_DN, cn, 1, " ", "", "CN=a b", "a b"},
         {CMPSRV_USERNAME_USERNAME, NULL, 0, "", "", "CN=a,O=b", "CN=a,O=b"},
         {CMPSRV_USERNAME_FIXED, router, 1, "x-", "", "CN=a", "x-router"},

@@ -20,12 +20,24 @@ tests_wire_test_crmf_SOURCES = tests/wire/test_crmf.c tests/wire/hex.h tests/wir
 tests_wire_test_crmf_CPPFLAGS = $(TEST_CPPFLAGS)
 tests_wire_test_crmf_LDADD = $(LIBS_wire) $(CUNIT_LIBS)
 endif
+
 if HAVE_CUNIT
-WIRE_CRYPTO_TESTS = tests/wire/test_crypto tests/wire/test_names
+WIRE_CRYPTO_TESTS = tests/wire/test_crypto tests/wire/test_protect_sig tests/wire/test_cert tests/wire/test_names \
+    tests/wire/test_pubkey tests/wire/test_popo tests/wire/test_protect_mac
 check_PROGRAMS += $(WIRE_CRYPTO_TESTS)
 check_PROGRAMS_RUN += $(WIRE_CRYPTO_TESTS)
 tests_wire_test_crypto_CPPFLAGS = $(TEST_CPPFLAGS)
 tests_wire_test_crypto_LDADD = $(LIBS_wire) $(CUNIT_LIBS)
+tests_wire_test_protect_sig_CPPFLAGS = $(TEST_CPPFLAGS)
+tests_wire_test_protect_sig_LDADD = $(LIBS_wire) $(CUNIT_LIBS)
+tests_wire_test_cert_CPPFLAGS = $(TEST_CPPFLAGS)
+tests_wire_test_cert_LDADD = $(LIBS_wire) $(CUNIT_LIBS)
 tests_wire_test_names_CPPFLAGS = $(TEST_CPPFLAGS)
 tests_wire_test_names_LDADD = $(LIBS_wire) $(CUNIT_LIBS)
+tests_wire_test_pubkey_CPPFLAGS = $(TEST_CPPFLAGS)
+tests_wire_test_pubkey_LDADD = $(LIBS_wire) $(CUNIT_LIBS)
+tests_wire_test_popo_CPPFLAGS = $(TEST_CPPFLAGS)
+tests_wire_test_popo_LDADD = $(LIBS_wire) $(CUNIT_LIBS)
+tests_wire_test_protect_mac_CPPFLAGS = $(TEST_CPPFLAGS)
+tests_wire_test_protect_mac_LDADD = $(LIBS_wire) $(CUNIT_LIBS)
 endif

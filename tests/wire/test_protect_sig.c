@@ -1,0 +1,295 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Digests and signatures against values and certificates that OpenSSL's own X.509 code made. */
+#include "config.h"
+
+#include <openssl/err.h>
+#include <openssl/evp.h>
+#include <openssl/rsa.h>
+#include <openssl/x509.h>
+
+#include "test.h"
+#include "wire/wire.h"
+
+#define S(octets) DER_OID_SLICE(octets)
+#define RSA_OID   "\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x01"
+#define SHA2      (CMPSRV_MD_SHA256 | CMPSRV_MD_SHA384 | CMPSRV_MD_SHA512)
+#define ALL       (SHA2 | CMPSRV_MD_SHA224 | CMPSRV_MD_SHA1)
+
+static EVP_PKEY *rsa, *p256, *p384, *p521, *ed25519, *ed448;
+
+static void make_keys(void)
+{
+    if (rsa != NULL)
+        return;
+    rsa = EVP_RSA_gen(2048);
+    p256 = EVP_EC_gen("P-256");
+    p384 = EVP_EC_gen("P-384");
+    p521 = EVP_EC_gen("P-521");
+    ed25519 = EVP_PKEY_Q_keygen(NULL, NULL, "ED25519");
+    ed448 = EVP_PKEY_Q_keygen(NULL, NULL, "ED448");
+    CU_ASSERT_FATAL(rsa && p256 && p384 && p521 && ed25519 && ed448);
+}
+
+static void free_keys(void)
+{
+    EVP_PKEY_free(rsa);
+    EVP_PKEY_free(p256);
+    EVP_PKEY_free(p384);
+    EVP_PKEY_free(p521);
+    EVP_PKEY_free(ed25519);
+    EVP_PKEY_free(ed448);
+    rsa = NULL;
+}
+
+static void test_md(void)
+{
+    unsigned char out[64], want[64];
+    static const char abc[] = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
+
+    CU_ASSERT_EQUAL(cmpsrv_md_from_name("SHA256"), CMPSRV_MD_SHA256);
+    CU_ASSERT_EQUAL(cmpsrv_md_from_name("sha1"), CMPSRV_MD_SHA1);
+    CU_ASSERT_EQUAL(cmpsrv_md_from_name("md5"), 0);
+    CU_ASSERT_EQUAL(cmpsrv_md_from_name(NULL), 0);
+    CU_ASSERT_STRING_EQUAL(cmpsrv_md_name(CMPSRV_MD_SHA384), "sha384");
+    CU_ASSERT_EQUAL(cmpsrv_md_size(CMPSRV_MD_SHA1), 20);
+    CU_ASSERT_EQUAL(cmpsrv_md_size(CMPSRV_MD_SHA512), 64);
+    CU_ASSERT_EQUAL(cmpsrv_md_size(CMPSRV_MD_SHA1 | CMPSRV_MD_SHA224), 0);
+    CU_ASSERT_EQUAL(cmpsrv_unhex(abc, want, sizeof(want)), 32);
+    CU_ASSERT(cmpsrv_sha256(cmpsrv_slice_str("abc"), out));
+    CU_ASSERT_EQUAL(memcmp(out, want, 32), 0);
+    CU_ASSERT(cmpsrv_md_hash(CMPSRV_MD_SHA1, cmpsrv_slice(NULL, 0), out));
+    CU_ASSERT_EQUAL(cmpsrv_unhex("da39a3ee5e6b4b0d3255bfef95601890afd80709", want, 20), 20);
+    CU_ASSERT_EQUAL(memcmp(out, want, 20), 0);
+    CU_ASSERT_FALSE(cmpsrv_md_hash(3, cmpsrv_slice_str("abc"), out));
+}
+
+static void test_md_algid(void)
+{
+#define SHA2_OID "\x06\x09\x60\x86\x48\x01\x65\x03\x04\x02"
+    CU_ASSERT_EQUAL(cmpsrv_md_from_algid(S("\x30\x0b" SHA2_OID "\x01")), CMPSRV_MD_SHA256);
+    CU_ASSERT_EQUAL(cmpsrv_md_from_algid(S("\x30\x0d" SHA2_OID "\x02\x05\x00")), CMPSRV_MD_SHA384);
+    CU_ASSERT_EQUAL(cmpsrv_md_from_algid(S("\x30\x0b" SHA2_OID "\x03")), CMPSRV_MD_SHA512);
+    CU_ASSERT_EQUAL(cmpsrv_md_from_algid(S("\x30\x0b" SHA2_OID "\x04")), CMPSRV_MD_SHA224);
+    CU_ASSERT_EQUAL(cmpsrv_md_from_algid(S("\x30\x07\x06\x05\x2b\x0e\x03\x02\x1a")),
+                    CMPSRV_MD_SHA1);
+    CU_ASSERT_EQUAL(cmpsrv_md_from_algid(S("\x30\x0d" SHA2_OID "\x01\x30\x00")), 0);
+    CU_ASSERT_EQUAL(cmpsrv_md_from_algid(S("\x30\x0e" SHA2_OID "\x01\x02\x01\x05")), 0);
+    CU_ASSERT_EQUAL(cmpsrv_md_from_algid(S("\x30\x0d" SHA2_OID "\x01\x04\x00")), 0);
+    CU_ASSERT_EQUAL(cmpsrv_md_from_algid(S("\x30\x0b" SHA2_OID "\x0b")), 0);
+    CU_ASSERT_EQUAL(cmpsrv_md_from_algid(S("\x30\x0b" SHA2_OID "\x01\x05\x00")), 0);
+    CU_ASSERT_EQUAL(cmpsrv_md_from_algid(cmpsrv_slice(NULL, 0)), 0);
+}
+
+/* A certificate that OpenSSL builds and signs. */
+static X509 *make_cert(EVP_PKEY *key, const EVP_MD *md)
+{
+    X509 *x = X509_new();
+    X509_NAME *name = X509_NAME_new();
+
+    CU_ASSERT_FATAL(x != NULL && name != NULL);
+    X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_UTF8, (const unsigned char *)"t", -1, -1, 0);
+    X509_set_version(x, 2);
+    ASN1_INTEGER_set(X509_get_serialNumber(x), 7);
+    X509_set_subject_name(x, name);
+    X509_set_issuer_name(x, name);
+    X509_gmtime_adj(X509_getm_notBefore(x), 0);
+    X509_gmtime_adj(X509_getm_notAfter(x), 3600);
+    X509_set_pubkey(x, key);
+    CU_ASSERT_FATAL(X509_sign(x, key, md) > 0);
+    X509_NAME_free(name);
+    return x;
+}
+
+static CMPSRV_REASON verify(EVP_PKEY *key, CMPSRV_SLICE alg, unsigned mds, CMPSRV_SLICE data,
+                            CMPSRV_SLICE sig)
+{
+    CMPSRV_REFUSAL why = {0};
+    int ok =
+        cmpsrv_sig_verify(NULL, NULL, key, alg, mds, data, sig, CMPSRV_R_BAD_MESSAGE_CHECK, &why);
+
+    CU_ASSERT_EQUAL(ERR_peek_error(), 0);
+    CU_ASSERT_EQUAL(ok, why.reason == CMPSRV_R_NONE);
+    return why.reason;
+}
+
+/* What X509_sign made, our verifier accepts, and hash and signature are bound to the octets. */
+static void check_openssl_signature(EVP_PKEY *key, const EVP_MD *md, unsigned bit, unsigned hash)
+{
+    X509 *x = make_cert(key, md);
+    unsigned char *der = NULL;
+    int len = i2d_X509(x, &der);
+    CMPSRV_REFUSAL why = {0};
+    CMPSRV_CERT_VIEW v;
+
+    CU_ASSERT_FATAL(len > 0 && cmpsrv_cert_view(cmpsrv_slice(der, (size_t)len), &v, &why));
+    CU_ASSERT_EQUAL(verify(key, v.sig_alg, bit, v.tbs, v.signature), CMPSRV_R_NONE);
+    CU_ASSERT_EQUAL(verify(key, v.sig_alg, ALL & ~bit, v.tbs, v.signature),
+                    bit == 0 ? CMPSRV_R_NONE : CMPSRV_R_BAD_ALG);
+    CU_ASSERT_EQUAL(cmpsrv_certhash_md(v.der), hash);
+    CU_ASSERT_EQUAL(
+        verify(key, v.sig_alg, ALL, v.tbs, cmpsrv_slice(v.signature.p, v.signature.n - 1)),
+        CMPSRV_R_BAD_MESSAGE_CHECK);
+    CU_ASSERT_EQUAL(verify(key, v.sig_alg, ALL, v.tbs, cmpsrv_slice("", 0)),
+                    CMPSRV_R_BAD_MESSAGE_CHECK);
+    CU_ASSERT_EQUAL(verify(key, v.sig_alg, ALL, v.tbs, cmpsrv_slice(NULL, 0)),
+                    CMPSRV_R_BAD_MESSAGE_CHECK);
+    der[(size_t)(v.tbs.p - der) + v.tbs.n / 2] ^= 1;
+    CU_ASSERT_EQUAL(verify(key, v.sig_alg, ALL, v.tbs, v.signature), CMPSRV_R_BAD_MESSAGE_CHECK);
+    OPENSSL_free(der);
+    X509_free(x);
+}
+
+static void test_verifies_openssl(void)
+{
+    make_keys();
+    check_openssl_signature(rsa, EVP_sha1(), CMPSRV_MD_SHA1, CMPSRV_MD_SHA1);
+    check_openssl_signature(rsa, EVP_sha224(), CMPSRV_MD_SHA224, CMPSRV_MD_SHA224);
+    check_openssl_signature(rsa, EVP_sha256(), CMPSRV_MD_SHA256, CMPSRV_MD_SHA256);
+    check_openssl_signature(rsa, EVP_sha384(), CMPSRV_MD_SHA384, CMPSRV_MD_SHA384);
+    check_openssl_signature(rsa, EVP_sha512(), CMPSRV_MD_SHA512, CMPSRV_MD_SHA512);
+    check_openssl_signature(p256, EVP_sha1(), CMPSRV_MD_SHA1, CMPSRV_MD_SHA1);
+    check_openssl_signature(p256, EVP_sha224(), CMPSRV_MD_SHA224, CMPSRV_MD_SHA224);
+    check_openssl_signature(p256, EVP_sha256(), CMPSRV_MD_SHA256, CMPSRV_MD_SHA256);
+    check_openssl_signature(p384, EVP_sha384(), CMPSRV_MD_SHA384, CMPSRV_MD_SHA384);
+    check_openssl_signature(p521, EVP_sha512(), CMPSRV_MD_SHA512, CMPSRV_MD_SHA512);
+    check_openssl_signature(ed25519, NULL, 0, CMPSRV_MD_SHA512);
+    check_openssl_signature(ed448, NULL, 0, 0);
+}
+
+/* The TBSCertificate of a certificate made by OpenSSL gets our signature; X509_verify decides. */
+static void check_made(EVP_PKEY *key, unsigned md, const EVP_MD *same)
+{
+    X509 *x = make_cert(key, same), *ours = NULL;
+    unsigned char *der = NULL;
+    const unsigned char *p;
+    CMPSRV_BYTES alg = {0}, sig = {0}, cert = {0};
+    CMPSRV_REFUSAL why = {0};
+    CMPSRV_CERT_VIEW v;
+    CMPSRV_DERW w = {0};
+    int len = i2d_X509(x, &der);
+
+    CU_ASSERT_FATAL(len > 0 && cmpsrv_cert_view(cmpsrv_slice(der, (size_t)len), &v, &why));
+    CU_ASSERT_FATAL(cmpsrv_sig_algid(key, md, &alg, &why));
+    CU_ASSERT(cmpsrv_slice_eq(cmpsrv_bytes_slice(&alg), v.sig_alg));
+    CU_ASSERT_FATAL(cmpsrv_sig_make(NULL, NULL, key, cmpsrv_bytes_slice(&alg), v.tbs, &sig, &why));
+    cmpsrv_derw_begin(&w, DER_SEQUENCE);
+    cmpsrv_derw_raw(&w, v.tbs);
+    cmpsrv_derw_raw(&w, cmpsrv_bytes_slice(&alg));
+    cmpsrv_derw_bits(&w, cmpsrv_bytes_slice(&sig));
+    cmpsrv_derw_end(&w);
+    CU_ASSERT_FATAL(cmpsrv_derw_finish(&w, &cert));
+    p = cert.p;
+    ours = d2i_X509(NULL, &p, (long)cert.n);
+    CU_ASSERT_FATAL(ours != NULL);
+    CU_ASSERT_EQUAL(X509_verify(ours, key), 1);
+    X509_free(x);
+    X509_free(ours);
+    OPENSSL_free(der);
+    cmpsrv_bytes_clear(&alg);
+    cmpsrv_bytes_clear(&sig);
+    cmpsrv_bytes_clear(&cert);
+}
+
+static void test_openssl_verifies_ours(void)
+{
+    make_keys();
+    check_made(rsa, 0, EVP_sha256());
+    check_made(rsa, CMPSRV_MD_SHA512, EVP_sha512());
+    check_made(p256, 0, EVP_sha256());
+    check_made(p256, CMPSRV_MD_SHA384, EVP_sha384());
+    check_made(p384, 0, EVP_sha384());
+    check_made(p521, 0, EVP_sha512());
+    check_made(ed25519, 0, NULL);
+    check_made(ed25519, CMPSRV_MD_SHA256, NULL);
+    check_made(ed448, 0, NULL);
+}
+
+static void test_weak_digests_not_signed(void)
+{
+    CMPSRV_REFUSAL why = {0};
+    CMPSRV_BYTES out = {0};
+
+    make_keys();
+    CU_ASSERT_FALSE(cmpsrv_sig_algid(rsa, CMPSRV_MD_SHA1, &out, &why));
+    CU_ASSERT_EQUAL(why.reason, CMPSRV_R_BAD_ALG);
+    CU_ASSERT_FALSE(cmpsrv_sig_algid(p256, CMPSRV_MD_SHA224, &out, &why));
+    why.reason = CMPSRV_R_NONE;
+    CU_ASSERT_FALSE(
+        cmpsrv_sig_make(NULL, NULL, rsa, S("\x30\x0d" RSA_OID "\x05\x05\x00"), S("x"), &out, &why));
+    CU_ASSERT_EQUAL(why.reason, CMPSRV_R_BAD_ALG);
+    CU_ASSERT_PTR_NULL(out.p);
+}
+
+static void test_algorithm_refused(void)
+{
+    static const struct {
+        const char *p;
+        size_t n;
+    } bad[] = {
+#define B(s) {s, sizeof(s) - 1}
+        B(""),
+        B("\x30\x00"),
+        B("\x30\x0d" RSA_OID "\x0b\x30\x00"),                  /* SEQUENCE for NULL */
+        B("\x30\x0d" RSA_OID "\x0b\x04\x00"),                  /* OCTET STRING for NULL */
+        B("\x30\x0e" RSA_OID "\x0b\x05\x01\x00"),              /* NULL with content */
+        B("\x30\x0f" RSA_OID "\x0b\x05\x00\x05\x00"),          /* two parameters */
+        B("\x30\x0d" RSA_OID "\x0b\x05\x00\x00"),              /* trailing */
+        B("\x30\x0d" RSA_OID "\x04\x05\x00"),                  /* MD5 */
+        B("\x30\x0d" RSA_OID "\x0a\x30\x00"),                  /* RSASSA-PSS */
+        B("\x30\x0d" RSA_OID "\x01\x05\x00"),                  /* rsaEncryption */
+        B("\x30\x0a\x06\x08\x2a\x86\x48\xce\x3d\x04\x03\x02"), /* ECDSA, the key is RSA */
+        B("\x30\x05\x06\x03\x2b\x65\x70"),                     /* Ed25519 */
+        B("\x30\x0d\x06\x09\x2a\x86\x48\x86\xf6\x7d\x07\x42\x0d\x05\x00"), /* PasswordBasedMac */
+    };
+
+    make_keys();
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+        CU_ASSERT_EQUAL(verify(rsa, cmpsrv_slice(bad[i].p, bad[i].n), ALL, S("x"), S("y")),
+                        CMPSRV_R_BAD_ALG);
+    /* parameters that must be absent */
+    CU_ASSERT_EQUAL(verify(p256, S("\x30\x0c\x06\x08\x2a\x86\x48\xce\x3d\x04\x03\x02\x05\x00"), ALL,
+                           S("x"), S("y")),
+                    CMPSRV_R_BAD_ALG);
+    CU_ASSERT_EQUAL(verify(ed25519, S("\x30\x07\x06\x03\x2b\x65\x70\x05\x00"), ALL, S("x"), S("y")),
+                    CMPSRV_R_BAD_ALG);
+    /* the other EdDSA */
+    CU_ASSERT_EQUAL(verify(ed25519, S("\x30\x05\x06\x03\x2b\x65\x71"), ALL, S("x"), S("y")),
+                    CMPSRV_R_BAD_ALG);
+}
+
+static void test_rsa_absent_parameters(void)
+{
+    CMPSRV_SLICE with = S("\x30\x0d" RSA_OID "\x0b\x05\x00"),
+                 without = S("\x30\x0b" RSA_OID "\x0b");
+    CMPSRV_REFUSAL why = {0};
+    CMPSRV_BYTES sig = {0};
+
+    make_keys();
+    CU_ASSERT_FATAL(cmpsrv_sig_make(NULL, NULL, rsa, with, S("data"), &sig, &why));
+    CU_ASSERT_EQUAL(verify(rsa, without, SHA2, S("data"), cmpsrv_bytes_slice(&sig)), CMPSRV_R_NONE);
+    CU_ASSERT_EQUAL(verify(rsa, with, SHA2, S("date"), cmpsrv_bytes_slice(&sig)),
+                    CMPSRV_R_BAD_MESSAGE_CHECK);
+    cmpsrv_bytes_clear(&sig);
+}
+
+static void test_protected_part(void)
+{
+    CMPSRV_BYTES out = {0};
+
+    CU_ASSERT_FATAL(cmpsrv_protected_part(S("\x30\x03\x02\x01\x02"), S("\xb3\x02\x05\x00"), &out));
+    CU_ASSERT(cmpsrv_slice_eq(cmpsrv_bytes_slice(&out),
+                              S("\x30\x09\x30\x03\x02\x01\x02\xb3\x02\x05\x00")));
+    cmpsrv_bytes_clear(&out);
+}
+
+static void test_end(void)
+{
+    free_keys();
+    CU_ASSERT_EQUAL(cmpsrv_certhash_md(cmpsrv_slice(NULL, 0)), 0);
+    CU_ASSERT_EQUAL(cmpsrv_certhash_md(S("\x30\x04\x30\x00\x30\x00")), 0);
+}
+
+TEST_MAIN("protect_sig", TEST(test_md), TEST(test_md_algid), TEST(test_verifies_openssl),
+          TEST(test_openssl_verifies_ours), TEST(test_weak_digests_not_signed),
+          TEST(test_algorithm_refused), TEST(test_rsa_absent_parameters), TEST(test_protected_part),
+          TEST(test_end))

@@ -1,0 +1,317 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Public keys: what OpenSSL writes is read back as the same key; damaged ones never get through. */
+#include "config.h"
+
+#include <openssl/bn.h>
+#include <openssl/core_names.h>
+#include <openssl/ec.h>
+#include <openssl/err.h>
+#include <openssl/evp.h>
+#include <openssl/rsa.h>
+#include <openssl/x509.h>
+
+#include "test.h"
+#include "wire/wire.h"
+
+#define S(octets)   DER_OID_SLICE(octets)
+#define RSA_ALG     "\x30\x0d\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x01\x01\x05\x00"
+#define EC_OID      "\x06\x07\x2a\x86\x48\xce\x3d\x02\x01"
+#define P256_OID    "\x06\x08\x2a\x86\x48\xce\x3d\x03\x01\x07"
+#define P256_ALG    "\x30\x13" EC_OID P256_OID
+#define ED25519_ALG "\x30\x05\x06\x03\x2b\x65\x70"
+
+static CMPSRV_REASON decode(CMPSRV_SLICE content, EVP_PKEY **key, char name[32])
+{
+    CMPSRV_REFUSAL why = {0};
+    EVP_PKEY *k = NULL;
+    char n[32] = "untouched";
+    int ok = cmpsrv_pubkey_decode(NULL, NULL, content, &k, n, &why);
+
+    CU_ASSERT_EQUAL(ERR_peek_error(), 0);
+    CU_ASSERT_EQUAL(ok, why.reason == CMPSRV_R_NONE);
+    CU_ASSERT_EQUAL(ok, k != NULL);
+    CU_ASSERT_EQUAL(ok, strcmp(n, "untouched") != 0);
+    if (name != NULL)
+        memcpy(name, n, sizeof(n));
+    if (key != NULL)
+        *key = k;
+    else
+        EVP_PKEY_free(k);
+    return why.reason;
+}
+
+/* AlgorithmIdentifier TLV and key octets to the content of a SubjectPublicKeyInfo. */
+static CMPSRV_REASON decode_parts(CMPSRV_SLICE alg, CMPSRV_SLICE octets)
+{
+    CMPSRV_DERW w = {0};
+    CMPSRV_BYTES b = {0};
+    CMPSRV_REASON r;
+
+    cmpsrv_derw_raw(&w, alg);
+    cmpsrv_derw_bits(&w, octets);
+    CU_ASSERT_FATAL(cmpsrv_derw_finish(&w, &b));
+    r = decode(cmpsrv_bytes_slice(&b), NULL, NULL);
+    cmpsrv_bytes_clear(&b);
+    return r;
+}
+
+static void check_round_trip(EVP_PKEY *key, const char *want)
+{
+    unsigned char *der = NULL;
+    int len = i2d_PUBKEY(key, &der);
+    CMPSRV_SLICE tlv = cmpsrv_slice(der, (size_t)(len > 0 ? len : 0)), content;
+    EVP_PKEY *back = NULL;
+    char name[32];
+
+    CU_ASSERT_FATAL(cmpsrv_der_get(&tlv, DER_SEQUENCE, &content));
+    CU_ASSERT_EQUAL(decode(content, &back, name), CMPSRV_R_NONE);
+    CU_ASSERT_STRING_EQUAL(name, want);
+    CU_ASSERT_EQUAL(EVP_PKEY_eq(back, key), 1);
+    EVP_PKEY_free(back);
+    /* cut short at each octet */
+    for (size_t n = 0; n < content.n; n++)
+        CU_ASSERT_EQUAL(decode(cmpsrv_slice(content.p, n), NULL, NULL), CMPSRV_R_BAD_KEY);
+    OPENSSL_free(der);
+    EVP_PKEY_free(key);
+}
+
+static EVP_PKEY *compressed(const char *curve)
+{
+    EVP_PKEY *key = EVP_EC_gen(curve);
+
+    CU_ASSERT_FATAL(key != NULL);
+    EVP_PKEY_set_utf8_string_param(key, OSSL_PKEY_PARAM_EC_POINT_CONVERSION_FORMAT, "compressed");
+    return key;
+}
+
+static void test_round_trips(void)
+{
+    check_round_trip(EVP_RSA_gen(1024), "rsa:1024");
+    check_round_trip(EVP_RSA_gen(2048), "rsa:2048");
+    check_round_trip(EVP_RSA_gen(2050), "rsa:2050");
+    check_round_trip(EVP_EC_gen("P-256"), "ec:P-256");
+    check_round_trip(EVP_EC_gen("P-384"), "ec:P-384");
+    check_round_trip(EVP_EC_gen("P-521"), "ec:P-521");
+    check_round_trip(compressed("P-256"), "ec:P-256");
+    check_round_trip(compressed("P-521"), "ec:P-521");
+    check_round_trip(EVP_PKEY_Q_keygen(NULL, NULL, "ED25519"), "ed25519");
+    check_round_trip(EVP_PKEY_Q_keygen(NULL, NULL, "ED448"), "ed448");
+}
+
+static void check_openssl_refused(EVP_PKEY *key, CMPSRV_REASON want)
+{
+    unsigned char *der = NULL;
+    int len = i2d_PUBKEY(key, &der);
+    CMPSRV_SLICE tlv = cmpsrv_slice(der, (size_t)(len > 0 ? len : 0)), content;
+
+    CU_ASSERT_FATAL(cmpsrv_der_get(&tlv, DER_SEQUENCE, &content));
+    CU_ASSERT_EQUAL(decode(content, NULL, NULL), want);
+    OPENSSL_free(der);
+    EVP_PKEY_free(key);
+}
+
+static void test_unknown(void)
+{
+    EVP_PKEY *explicit_key = EVP_EC_gen("P-256");
+
+    check_openssl_refused(EVP_PKEY_Q_keygen(NULL, NULL, "X25519"), CMPSRV_R_UNKNOWN_KEY_ALG);
+    check_openssl_refused(EVP_EC_gen("P-224"), CMPSRV_R_UNKNOWN_KEY_ALG);
+    check_openssl_refused(EVP_EC_gen("secp256k1"), CMPSRV_R_UNKNOWN_KEY_ALG);
+    CU_ASSERT_FATAL(explicit_key != NULL);
+    CU_ASSERT(EVP_PKEY_set_utf8_string_param(explicit_key, OSSL_PKEY_PARAM_EC_ENCODING,
+                                             OSSL_PKEY_EC_ENCODING_EXPLICIT));
+    check_openssl_refused(explicit_key, CMPSRV_R_BAD_KEY);
+    /* id-RSASSA-PSS, DSA */
+    CU_ASSERT_EQUAL(decode_parts(S("\x30\x0b\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x01\x0a"), S("x")),
+                    CMPSRV_R_UNKNOWN_KEY_ALG);
+    CU_ASSERT_EQUAL(decode_parts(S("\x30\x09\x06\x07\x2a\x86\x48\xce\x38\x04\x01"), S("x")),
+                    CMPSRV_R_UNKNOWN_KEY_ALG);
+}
+
+/* RSAPublicKey with a modulus of `bits` bits and that exponent. */
+static CMPSRV_REASON rsa(size_t bits, int even, const unsigned char *e, size_t e_n)
+{
+    size_t n = (bits + 7) / 8;
+    unsigned char *m = OPENSSL_zalloc(n);
+    CMPSRV_DERW w = {0};
+    CMPSRV_BYTES b = {0};
+    CMPSRV_REASON r;
+
+    CU_ASSERT_FATAL(m != NULL);
+    m[0] = (unsigned char)(1 << (bits - 1) % 8);
+    m[n - 1] |= even ? 2 : 1;
+    cmpsrv_derw_begin(&w, DER_SEQUENCE);
+    cmpsrv_derw_uint_octets(&w, m, n);
+    cmpsrv_derw_uint_octets(&w, e, e_n);
+    cmpsrv_derw_end(&w);
+    CU_ASSERT_FATAL(cmpsrv_derw_finish(&w, &b));
+    r = decode_parts(S(RSA_ALG), cmpsrv_bytes_slice(&b));
+    cmpsrv_bytes_clear(&b);
+    OPENSSL_free(m);
+    return r;
+}
+
+#define E(octets) (const unsigned char *)(octets), sizeof(octets) - 1
+
+static void test_rsa_limits(void)
+{
+    int64_t start;
+
+    CU_ASSERT_EQUAL(rsa(2048, 0, E("\x01\x00\x01")), CMPSRV_R_NONE);
+    CU_ASSERT_EQUAL(rsa(512, 0, E("\x03")), CMPSRV_R_NONE);
+    CU_ASSERT_EQUAL(rsa(511, 0, E("\x03")), CMPSRV_R_BAD_KEY);
+    CU_ASSERT_EQUAL(rsa(8, 0, E("\x03")), CMPSRV_R_BAD_KEY);
+    CU_ASSERT_EQUAL(rsa(2048, 1, E("\x01\x00\x01")), CMPSRV_R_BAD_KEY);
+    CU_ASSERT_EQUAL(rsa(2048, 0, E("\x01")), CMPSRV_R_BAD_KEY);
+    CU_ASSERT_EQUAL(rsa(2048, 0, E("\x00")), CMPSRV_R_BAD_KEY);
+    CU_ASSERT_EQUAL(rsa(2048, 0, E("\x02")), CMPSRV_R_BAD_KEY);
+    CU_ASSERT_EQUAL(rsa(2048, 0, E("\x01\x00\x00")), CMPSRV_R_BAD_KEY);
+    CU_ASSERT_EQUAL(rsa(2048, 0, E("\xff\xff\xff\xff\xff\xff\xff\xff")), CMPSRV_R_NONE);
+    CU_ASSERT_EQUAL(rsa(2048, 0, E("\x01\x00\x00\x00\x00\x00\x00\x00\x01")), CMPSRV_R_BAD_KEY);
+    start = cmpsrv_time_mono();
+    CU_ASSERT_EQUAL(rsa(16384, 0, E("\x01\x00\x01")), CMPSRV_R_NONE);
+    CU_ASSERT_EQUAL(rsa(16385, 0, E("\x01\x00\x01")), CMPSRV_R_BAD_KEY);
+    CU_ASSERT_EQUAL(rsa(1000000, 0, E("\x01\x00\x01")), CMPSRV_R_BAD_KEY);
+    CU_ASSERT(cmpsrv_time_mono() - start < 100);
+}
+
+static void test_rsa_shapes(void)
+{
+    static const struct {
+        const char *p;
+        size_t n;
+    } bad[] = {
+#define B(s) {s, sizeof(s) - 1}
+        B("\x30\x00"),
+        B("\x31\x06\x02\x01\x03\x02\x01\x03"),
+        B("\x30\x03\x02\x01\x03"),
+        B("\x30\x06\x02\x01\x00\x02\x01\x03"),             /* modulus 0 */
+        B("\x30\x06\x02\x01\xff\x02\x01\x03"),             /* modulus -1 */
+        B("\x30\x05\x02\x00\x02\x01\x03"),                 /* empty INTEGER */
+        B("\x30\x09\x02\x01\x03\x02\x01\x03\x02\x01\x03"), /* three numbers */
+        B("\x30\x06\x02\x01\x03\x02\x01\x03\x00"),         /* trailing */
+        B("\x30\x07\x02\x02\x00\x03\x02\x01\x03"),         /* not minimal */
+        B("\x04\x02\x30\x00"),
+    };
+
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+        CU_ASSERT_EQUAL(decode_parts(S(RSA_ALG), cmpsrv_slice(bad[i].p, bad[i].n)),
+                        CMPSRV_R_BAD_KEY);
+}
+
+/* A good RSA key with other parameters: only NULL and absent pass. */
+static void test_parameters(void)
+{
+#define RSA_OID "\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x01\x01"
+    static const struct {
+        const char *alg;
+        size_t n;
+        CMPSRV_REASON want;
+    } rows[] = {
+        {"\x30\x0d" RSA_OID "\x05\x00", 15, CMPSRV_R_NONE},
+        {"\x30\x0b" RSA_OID, 13, CMPSRV_R_NONE},
+        {"\x30\x0d" RSA_OID "\x30\x00", 15, CMPSRV_R_BAD_KEY},
+        {"\x30\x0d" RSA_OID "\x04\x00", 15, CMPSRV_R_BAD_KEY},
+        {"\x30\x0e" RSA_OID "\x05\x01\x00", 16, CMPSRV_R_BAD_KEY},
+        {"\x30\x0e" RSA_OID "\x02\x01\x05", 16, CMPSRV_R_BAD_KEY},
+        {"\x30\x0f" RSA_OID "\x05\x00\x05\x00", 17, CMPSRV_R_BAD_KEY},
+    };
+    EVP_PKEY *key = EVP_RSA_gen(1024);
+    unsigned char *der = NULL;
+    int len = i2d_PublicKey(key, &der);
+
+    CU_ASSERT_FATAL(len > 0);
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+        CU_ASSERT_EQUAL(
+            decode_parts(cmpsrv_slice(rows[i].alg, rows[i].n), cmpsrv_slice(der, (size_t)len)),
+            rows[i].want);
+    OPENSSL_free(der);
+    EVP_PKEY_free(key);
+    CU_ASSERT_EQUAL(decode_parts(S("\x30\x07\x06\x03\x2b\x65\x70\x05\x00"),
+                                 S("0123456789abcdef0123456789abcdef")),
+                    CMPSRV_R_BAD_KEY);
+}
+
+static void test_ec_points(void)
+{
+    EVP_PKEY *key = EVP_EC_gen("P-256");
+    unsigned char pt[80] = {0};
+    size_t n = 0;
+    int off_curve = 0;
+
+    CU_ASSERT_FATAL(
+        key != NULL &&
+        EVP_PKEY_get_octet_string_param(key, OSSL_PKEY_PARAM_PUB_KEY, pt, sizeof(pt), &n) &&
+        n == 65);
+    CU_ASSERT_EQUAL(decode_parts(S(P256_ALG), cmpsrv_slice(pt, 65)), CMPSRV_R_NONE);
+    CU_ASSERT_EQUAL(decode_parts(S(P256_ALG), cmpsrv_slice(pt, 64)), CMPSRV_R_BAD_KEY);
+    CU_ASSERT_EQUAL(decode_parts(S(P256_ALG), cmpsrv_slice(pt, 66)), CMPSRV_R_BAD_KEY);
+    CU_ASSERT_EQUAL(decode_parts(S(P256_ALG), cmpsrv_slice(pt, 33)), CMPSRV_R_BAD_KEY);
+    CU_ASSERT_EQUAL(decode_parts(S(P256_ALG), S("\x00")), CMPSRV_R_BAD_KEY); /* infinity */
+    CU_ASSERT_EQUAL(decode_parts(S(P256_ALG), S("")), CMPSRV_R_BAD_KEY);
+    for (unsigned f = 0; f < 256; f++) {
+        pt[0] = (unsigned char)f;
+        if (f != 4)
+            CU_ASSERT_EQUAL(decode_parts(S(P256_ALG), cmpsrv_slice(pt, 65)), CMPSRV_R_BAD_KEY);
+    }
+    pt[0] = 4;
+    for (size_t i = 1; i < 65; i++) { /* any one bit of a coordinate */
+        pt[i] ^= 1;
+        CU_ASSERT_EQUAL(decode_parts(S(P256_ALG), cmpsrv_slice(pt, 65)), CMPSRV_R_BAD_KEY);
+        pt[i] ^= 1;
+    }
+    memset(pt + 1, 0xff, 64); /* beyond the field */
+    CU_ASSERT_EQUAL(decode_parts(S(P256_ALG), cmpsrv_slice(pt, 65)), CMPSRV_R_BAD_KEY);
+    memset(pt + 1, 0, 64);
+    CU_ASSERT_EQUAL(decode_parts(S(P256_ALG), cmpsrv_slice(pt, 65)), CMPSRV_R_BAD_KEY);
+    pt[0] = 2; /* half of all x have no y: some of these must be refused, and some must not */
+    for (unsigned x = 0; x < 64; x++) {
+        pt[32] = (unsigned char)x;
+        off_curve += decode_parts(S(P256_ALG), cmpsrv_slice(pt, 33)) == CMPSRV_R_BAD_KEY;
+    }
+    CU_ASSERT(off_curve > 10 && off_curve < 54);
+    EVP_PKEY_free(key);
+}
+
+static void test_ec_parameters(void)
+{
+    unsigned char pt[65] = {4};
+    CMPSRV_SLICE point = cmpsrv_slice(pt, sizeof(pt));
+
+    CU_ASSERT_EQUAL(decode_parts(S("\x30\x09" EC_OID), point), CMPSRV_R_BAD_KEY);
+    CU_ASSERT_EQUAL(decode_parts(S("\x30\x0b" EC_OID "\x05\x00"), point), CMPSRV_R_BAD_KEY);
+    CU_ASSERT_EQUAL(decode_parts(S("\x30\x0b" EC_OID "\x30\x00"), point), CMPSRV_R_BAD_KEY);
+    CU_ASSERT_EQUAL(decode_parts(S("\x30\x15" EC_OID P256_OID "\x05\x00"), point),
+                    CMPSRV_R_BAD_KEY);
+    /* P-192 */
+    CU_ASSERT_EQUAL(
+        decode_parts(S("\x30\x13" EC_OID "\x06\x08\x2a\x86\x48\xce\x3d\x03\x01\x01"), point),
+        CMPSRV_R_UNKNOWN_KEY_ALG);
+}
+
+static void test_bit_string(void)
+{
+    CU_ASSERT_EQUAL(decode(S(ED25519_ALG "\x03\x01\x00"), NULL, NULL), CMPSRV_R_BAD_KEY);
+    CU_ASSERT_EQUAL(decode(S(ED25519_ALG "\x03\x00"), NULL, NULL), CMPSRV_R_BAD_KEY);
+    CU_ASSERT_EQUAL(decode(S(ED25519_ALG "\x03\x21\x01"
+                                         "0123456789abcdef0123456789abcdef"),
+                           NULL, NULL),
+                    CMPSRV_R_BAD_KEY);
+    CU_ASSERT_EQUAL(decode(S(ED25519_ALG "\x03\x21\x00"
+                                         "0123456789abcdef0123456789abcdef\x05\x00"),
+                           NULL, NULL),
+                    CMPSRV_R_BAD_KEY);
+    CU_ASSERT_EQUAL(decode(S(ED25519_ALG "\x04\x21\x00"
+                                         "0123456789abcdef0123456789abcdef"),
+                           NULL, NULL),
+                    CMPSRV_R_BAD_KEY);
+    CU_ASSERT_EQUAL(decode_parts(S(ED25519_ALG), S("0123456789abcdef0123456789abcde")),
+                    CMPSRV_R_BAD_KEY);
+    CU_ASSERT_EQUAL(decode_parts(S(ED25519_ALG), S("0123456789abcdef0123456789abcdefg")),
+                    CMPSRV_R_BAD_KEY);
+    CU_ASSERT_EQUAL(decode(cmpsrv_slice(NULL, 0), NULL, NULL), CMPSRV_R_BAD_KEY);
+}
+
+TEST_MAIN("pubkey", TEST(test_round_trips), TEST(test_unknown), TEST(test_rsa_limits),
+          TEST(test_rsa_shapes), TEST(test_parameters), TEST(test_ec_points),
+          TEST(test_ec_parameters), TEST(test_bit_string))
