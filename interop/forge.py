@@ -124,6 +124,7 @@ class Msg:
         self.pvno, self.sender, self.recipient = 2, NULL_DN, NULL_DN
         self.time = datetime.datetime.utcnow()
         self.alg, self.kid = None, None
+        self.recip_kid, self.free_text = None, None
         self.tid = os.urandom(16) if tid is None else tid
         self.nonce, self.recip_nonce = os.urandom(16), recip_nonce
         self.general_info = [IMPLICIT_CONFIRM] if implicit else []
@@ -146,10 +147,11 @@ class Msg:
             field("time", 0, self.time, gentime),
             field("alg", 1, self.alg, lambda v: v),
             field("kid", 2, self.kid, octets),
-            field("recip_kid", 3, None, octets),
+            field("recip_kid", 3, self.recip_kid, octets),
             field("tid", 4, self.tid, octets),
             field("nonce", 5, self.nonce, octets),
             field("recip_nonce", 6, self.recip_nonce, octets),
+            field("free_text", 7, self.free_text, lambda v: seq(*map(utf8, v))),
             field("general_info", 8, self.general_info or None, lambda v: seq(*v)))
 
     def der(self, credential=None):
@@ -215,6 +217,8 @@ class Answer:
         self.pvno = fields[0].int()
         self.sender, self.recipient = fields[1].raw, fields[2].raw
         optional = {f.tag & 0x1F: f for f in fields[3:]}
+        self.time = (datetime.datetime.strptime(optional[0][0].content.decode(), "%Y%m%d%H%M%SZ")
+                     if 0 in optional else None)
         self.alg = optional[1][0].raw if 1 in optional else None
         self.kid = optional[2][0].content if 2 in optional else None
         self.tid = optional[4][0].content if 4 in optional else None
@@ -278,9 +282,9 @@ class Answer:
         key = pbm_key(secret if isinstance(secret, bytes) else secret.encode(), salt, owf, count)
         return hmac.compare_digest(hmac.new(key, seq(self.header_raw, self.body_raw), mac).digest(), self.protection)
 
-    def signature_is_right(self):
-        """By the certificate in extraCerts[0], whose subject is the sender and whose SKI is senderKID."""
-        cert = x509.load_der_x509_certificate(self.extra_certs[0])
+    def signature_is_right(self, cert=None):
+        """By the certificate in extraCerts[0] if none is given; its subject is the sender, its SKI senderKID."""
+        cert = cert or x509.load_der_x509_certificate(self.extra_certs[0])
         key, data = cert.public_key(), seq(self.header_raw, self.body_raw)
         digest = {"1.2.840.113549.1.1.11": hashes.SHA256(), "1.2.840.10045.4.3.2": hashes.SHA256(),
                   "1.2.840.10045.4.3.3": hashes.SHA384()}

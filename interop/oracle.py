@@ -9,6 +9,8 @@ import sqlite3
 
 import forge
 
+ACTIVE = 1  # certificate.status
+
 
 class Journal:
     """What one client sent and got, on disk before it goes on."""
@@ -32,24 +34,36 @@ def read_journals(directory):
             yield what, bytes.fromhex(data)
 
 
+def serial_of(der):
+    try:
+        return forge.x509.load_der_x509_certificate(der).serial_number
+    except ValueError:
+        return None
+
+
 def judge(journals, database):
     """The list of what is wrong, empty when all is right; and how many certificates were received."""
-    wrong, received = [], {}
+    wrong, received, final = [], {}, set()
     for what, data in read_journals(journals):
         if what != "answer":
             continue
         answer = forge.Answer(data)
         if answer.cert:
             received.setdefault(answer.cert, set()).add(answer.tid)
+        if answer.body == "pkiconf" or (answer.cert and answer.implicit):
+            final.add(answer.tid)
     with contextlib.closing(sqlite3.connect(f"file:{database}?mode=ro", uri=True)) as db:
-        rows = db.execute("SELECT ca_id, serial, der, alias, tid FROM certificate").fetchall()
+        rows = db.execute("SELECT ca_id, serial, der, alias, tid, status FROM certificate").fetchall()
         spent = db.execute("SELECT alias, tid, serial FROM tid_spent").fetchall()
         if db.execute("PRAGMA integrity_check").fetchall() != [("ok",)]:
             wrong.append("the database is damaged")
         if db.execute("PRAGMA foreign_key_check").fetchall():
             wrong.append("a reference in the database dangles")
     stored = {row[2]: row for row in rows}
-    serials = [forge.x509.load_der_x509_certificate(row[2]).serial_number for row in rows]
+    serials = [serial_of(row[2]) for row in rows]
+    for row, serial in zip(rows, serials):
+        if serial is None or serial != int.from_bytes(row[1], "big"):
+            wrong.append(f"the certificate recorded under serial {row[1].hex()} is another one, or none")
     if len(serials) != len(set(serials)):
         wrong.append("a serial number stands twice")
     tids = [(row[3], row[4]) for row in rows] + [(s[0], s[1]) for s in spent]
@@ -66,4 +80,8 @@ def judge(journals, database):
         for tid in answered:
             if by_tid.get(tid) != row[1]:
                 wrong.append(f"transactionID {tid.hex()} is not recorded with its certificate")
+    active = {row[1] for row in rows if row[5] == ACTIVE}
+    for tid in final:
+        if by_tid.get(tid) not in active:
+            wrong.append(f"transactionID {tid.hex()} was confirmed, and its certificate is not active")
     return wrong, len(received)

@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """A broken configuration is told with file, line and reason, and never serves a request."""
+import signal
 import subprocess
 
 import pytest
 import yaml
 
-from conftest import server_binary
+from conftest import server_binary, wait_for
 
 CANARY = "canary-secret-0123456789"
 
@@ -93,3 +94,71 @@ def test_a_store_from_the_future_is_refused(make_server):
         db.execute("UPDATE meta SET schema_version = 99")
     with pytest.raises(AssertionError, match="99"):
         server.start()
+
+
+NO_NAME = "x" * 33
+# what, old, new, the text in whose line it is wrong, what stands between FILE:LINE and the reason
+PROMISED = [
+    ("a key twice", "    ra.caname: ManagementCA", "    ra.caname: ManagementCA\n    ra.caname: Again", ": Again",
+     "aliases ra: ra.caname"),
+    ("a name twice", "aliases:\n", "aliases:\n  other: {}\n  other: {operationmode: ra}\n", "other: {operationmode", "aliases other: given twice"),
+    ("an unknown kind", "aliases:\n", "printers:\n  lp: {}\naliases:\n", "printers:", "printers"),
+    ("unequal lists", "[{file: ra.secret}]", "[{file: ra.secret}, another]", "another]",
+     "aliases ra: authenticationparameters"),
+    ("neither yes nor no", "    ra.caname:", "    implicit_confirm: maybe\n    ra.caname:", "maybe",
+     "aliases ra: implicit_confirm"),
+    ("a duration below zero", "    ra.caname:", "    confirm_wait_time: -1s\n    ra.caname:", "-1s",
+     "aliases ra: confirm_wait_time"),
+    ("a value that is none of those", "    ra.caname:", "    responseprotection: none\n    ra.caname:", ": none",
+     "aliases ra: responseprotection"),
+    ("a range upside down", "    ra.caname:", "    pbm_iterations: 200..100\n    ra.caname:", "200..100",
+     "aliases ra: pbm_iterations"),
+    ("an alias that cannot authenticate anybody", "[{file: ra.secret}]", '["-"]', '"-"',
+     "aliases ra: authenticationparameters"),
+    ("a number that is none", "  listen: [", "  max_connections: many\n  listen: [", "many",
+     "server: max_connections"),
+    ("an alias of 33 characters", "  ra:  ", f"  {NO_NAME}:  ", NO_NAME, f"aliases {NO_NAME}"),
+    ("a key that is too short", "rsa:4096", "rsa:1024", "rsa:1024", "certificate_profiles ENDUSER: key_algorithms"),
+    ("a key of another certificate", "certificate: issuing.crt", "certificate: root.crt", "certificate: root.crt",
+     "cas ManagementCA: key"),
+    ("a certificate that is none", "certificate: signer.crt", "certificate: cmp-server.yaml", "cmp_signer",
+     "cas ManagementCA: cmp_signer"),
+]
+
+
+@pytest.mark.parametrize("what, old, new, at, where", PROMISED, ids=[p[0] for p in PROMISED])
+def test_every_promised_check_names_its_line(make_server, what, old, new, at, where):
+    server = make_server(start=False)
+    replace(server, old, new)
+    done = check(server)
+    assert done.returncode == 1
+    assert f"{server.config}:{line_of(server, at)}: {where}" in done.stderr, done.stderr
+
+
+def test_check_config_touches_nothing(make_server):
+    server = make_server(start=False)
+    before = {p.name: (p.stat().st_mtime_ns, p.stat().st_size) for p in server.dir.iterdir()}
+    assert check(server).returncode == 0
+    assert {p.name: (p.stat().st_mtime_ns, p.stat().st_size) for p in server.dir.iterdir()} == before
+
+
+def reload(server, said):
+    """SIGHUP, and the log line that ends it."""
+    seen = len(server.log_text())
+    server.process.send_signal(signal.SIGHUP)
+    wait_for(f"{said} in the log", lambda: said in server.log_text()[seen:] or not server.alive())
+    assert server.alive(), f"SIGHUP ended cmp-server: {server.process.returncode}"
+
+
+def test_a_bad_file_at_reload_changes_nothing(make_server, keys):
+    server = make_server()
+    good = server.config.read_text()
+    replace(server, "default_ca: ManagementCA", "default_ca: Nobody")
+    replace(server, "  ra:  ", "  renamed:  ")
+    reload(server, "Nobody")
+    assert server.alive() and server.enrol(keys(), cn="one")[2].body == "ip"
+    assert server.post(b"x", "/cmp/renamed")[0] == 404
+    server.config.write_text(good.replace("  ra:  ", "  renamed:  "))
+    server.process.send_signal(signal.SIGHUP)
+    wait_for("the new alias", lambda: server.post(b"x", "/cmp/renamed")[0] == 200)
+    assert server.post(b"x", "/cmp/ra")[0] == 404

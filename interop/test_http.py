@@ -7,13 +7,13 @@ import time
 import pytest
 
 import forge
+from conftest import Server
 
 TYPE = "Content-Type: application/pkixcmp\r\n"
 
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory):
-    from conftest import Server
     s = Server(tmp_path_factory.mktemp("http") / "pki")
 
     def change(c):
@@ -230,3 +230,84 @@ def test_stop_answers_what_is_in_flight(make_server, keys):
     issued = [forge.Answer(a[3]).cert for a in answers if a is not None and a[0] == 200]
     stored = {row[0] for row in server.query("SELECT der FROM certificate")}
     assert set(issued) <= stored
+
+
+OPERATIONS = {"initialization": "ir", "certification": "cr", "pkcs10": "p10cr"}
+
+
+@pytest.mark.parametrize("operation", OPERATIONS)
+@pytest.mark.parametrize("prefix", ["/.well-known/cmp/p/ra/", "/.well-known/cmp/"])
+def test_every_operation_takes_its_message(server, keys, prefix, operation):
+    for other, body in OPERATIONS.items():
+        cn = f"device-{next(NUMBERS)}"
+        content = forge.pkcs10(keys(), cn) if body == "p10cr" else forge.cert_req_msg(keys(), cn)
+        msg = forge.Msg(body, content)
+        answer = server.send(msg.der(server.credential), prefix + operation)
+        if other != operation:
+            assert (answer.body, answer.fail_info) == ("error", ["badRequest"])
+            continue
+        assert (answer.body, answer.status) == ("ip" if body == "ir" else "cp", 0)
+        done = server.confirm(msg, answer, path=prefix + operation)  # RFC 9811 3.6: at the path it began at
+        assert done.body == "pkiconf"
+
+
+UNNAMED = ["/.well-known/cmp", "/.well-known/cmp/initialization", "/ejbca/publicweb/cmp", "/cmp", "/pkix/", "/"]
+
+
+@pytest.mark.parametrize("path", UNNAMED)
+def test_no_name_and_no_alias_cmp(shared, keys, path):
+    der = forge.Msg("ir", forge.cert_req_msg(keys())).der(shared.credential)
+    assert shared.post(der, path)[:2] == (404, "No such CMP alias")
+
+
+def test_headers_of_an_answer(server, keys):
+    status, phrase, headers, body = Raw(server).send(request(good(server, keys))).answer()
+    assert (status, phrase, headers["Content-Type"]) == (200, "OK", "application/pkixcmp")
+    assert "Transfer-Encoding" not in headers and len(body) == int(headers["Content-Length"])
+
+
+def test_content_type_with_parameters_and_in_other_case(server, keys):
+    for kind in ("application/PKIXCMP", "application/pkixcmp; charset=binary"):
+        answer = Raw(server).send(request(good(server, keys), head=f"content-TYPE: {kind}\r\n")).answer()
+        assert answer[0] == 200 and forge.Answer(answer[3]).body == "ip", kind
+
+
+def test_the_body_limit_to_the_octet(server):
+    limit = 131072
+    assert forge.Answer(Raw(server).send(request(bytes(limit))).answer()[3]).fail_info == ["badDataFormat"]
+    head = TYPE + f"Content-Length: {limit + 1}\r\n"
+    assert Raw(server).send(request(head=head, length=False)).answer()[0] == 413  # before the body is sent
+
+
+def test_a_slow_chunked_body_is_cut(server, keys):
+    der, begun = good(server, keys), time.monotonic()
+    head = request(length=False, head=TYPE + "Transfer-Encoding: chunked\r\n")
+    answer = Raw(server).send(head + b"%x\r\n" % len(der) + der[:10]).answer()
+    assert answer is None or answer[0] == 408
+    assert time.monotonic() - begun < 5
+
+
+def test_an_idle_connection_goes(make_server, keys):
+    server = make_server(change=lambda c: c["server"].update(idle_timeout="1s"))
+    raw, begun = Raw(server).send(request(good(server, keys))), time.monotonic()
+    assert raw.answer()[0] == 200
+    assert raw.answer() is None and time.monotonic() - begun < 5
+
+
+def test_more_connections_than_allowed(make_server, keys):
+    server = make_server(change=lambda c: c["server"].update(max_connections=4))
+    held = [Raw(server).send(request(good(server, keys))) for _ in range(4)]
+    assert [raw.answer()[0] for raw in held] == [200] * 4
+    extra = Raw(server).send(request(good(server, keys)))
+    extra.s.settimeout(0.5)
+    try:  # it is turned away, or waits; not served as a fifth
+        answer = extra.answer()
+        assert answer is None or (answer[0] == 503 and "Retry-After" in answer[2])
+        extra = Raw(server).send(request(good(server, keys)))
+    except socket.timeout:
+        pass
+    for raw in held:
+        raw.s.close()
+    extra.s.settimeout(10)
+    answer = extra.answer()
+    assert answer[0] == 200 and forge.Answer(answer[3]).body == "ip"

@@ -73,9 +73,25 @@ def test_enrol_with_implicit_confirm(server, tmp_path, keys, cmd, kind):
     assert "CERTCONF" not in done.stdout + done.stderr
 
 
+@pytest.mark.parametrize("implicit", [[], ["-implicit_confirm"]], ids=["certConf", "implicit"])
 @pytest.mark.parametrize("cmd", ["ir", "cr", "p10cr"])
-def test_enrol_with_signed_answers(server, tmp_path, keys, cmd):
-    enrol(server, tmp_path, keys, cmd, "ec:P-256", path="cmp/signed")
+def test_enrol_with_signed_answers(server, tmp_path, keys, cmd, implicit):
+    enrol(server, tmp_path, keys, cmd, "ec:P-256", *implicit, path="cmp/signed")
+
+
+@pytest.mark.parametrize("path, kind", [("/cmp/ra", "mac"), ("/cmp/signed", "signature")])
+def test_how_answers_are_protected(server, keys, path, kind):
+    """The client takes either under -secret and -trusted, so it cannot tell what it got."""
+    msg = forge.Msg("ir", forge.cert_req_msg(keys(), f"protected by {kind}"))
+    answer = server.send(msg.der(server.credential), path)
+    # RFC 9481 3.3: Ed25519 goes with SHA-512
+    digest = "sha512" if answer.x509().signature_hash_algorithm is None else "sha256"
+    content = forge.cert_conf(answer.cert, cert_hash=forge.hashlib.new(digest, answer.cert).digest())
+    conf = forge.Msg("certConf", content, tid=msg.tid, recip_nonce=answer.nonce)
+    done = server.send(conf.der(server.credential), path)
+    for got, body in (answer, "ip"), (done, "pkiconf"):
+        assert (got.body, got.kind()) == (body, kind)
+        assert got.mac_is_right(server.secret) if kind == "mac" else got.signature_is_right()
 
 
 def revoke(server, cert, tmp_path, reason="1"):
@@ -104,6 +120,8 @@ def test_revocation_by_the_ra(make_server, tmp_path, keys):
     assert crl.is_signature_valid(issuer.public_key())
     number = [c.extensions.get_extension_for_class(x509.CRLNumber).value.crl_number for c in (before, crl)]
     assert number[0] < number[1]
+    status = {int(r["serial"], 16): r["status"] for r in server.certs()}
+    assert status == {cert.serial_number: "revoked", other.serial_number: "active"}
     again = revoke(server, cert, tmp_path)
     assert again.returncode != 0 and "certRevoked" in again.stderr + again.stdout
 
@@ -114,6 +132,7 @@ def test_revocation_under_a_mac_is_refused_by_default(make_server, tmp_path, key
     done = revoke(server, cert, tmp_path)
     assert done.returncode != 0 and "wrongIntegrity" in done.stderr + done.stdout
     assert [r["status"] for r in server.certs()] == ["active"]
+    assert crl_of(server).get_revoked_certificate_by_serial_number(cert.serial_number) is None
 
 
 def test_wrong_secret_says_why(shared, tmp_path, keys):

@@ -3,12 +3,13 @@
 import concurrent.futures
 import datetime
 import os
+import socket
 
 import pytest
 from cryptography import x509
 
 import forge
-from conftest import find_faketime, wait_for
+from conftest import a_day_later, wait_for
 
 REVOKED, ACTIVE, UNCONFIRMED = 2, 1, 0
 
@@ -19,6 +20,16 @@ def status_of(server, answer):
     return next(s for number, s in rows if int.from_bytes(number, "big") == serial)
 
 
+def conf_of(msg, answer, **fields):
+    return forge.Msg("certConf", forge.cert_conf(answer.cert, answer.cert_req_id), tid=msg.tid,
+                     recip_nonce=answer.nonce, **fields)
+
+
+def is_on_crl(server, answer):
+    crl = x509.load_der_x509_crl((server.dir / "issuing.crl").read_bytes())
+    return crl.get_revoked_certificate_by_serial_number(answer.x509().serial_number) is not None
+
+
 def test_kill_between_ip_and_certconf(make_server, keys):
     server = make_server()
     msg, _, answer = server.enrol(keys())
@@ -26,6 +37,26 @@ def test_kill_between_ip_and_certconf(make_server, keys):
     server.start()
     assert server.confirm(msg, answer).body == "pkiconf"
     assert status_of(server, answer) == ACTIVE
+
+
+def test_identical_certconf_across_a_kill(make_server, keys):
+    server = make_server()
+    msg, _, answer = server.enrol(keys())
+    der = conf_of(msg, answer).der(server.credential)
+    first = server.send(der)
+    assert first.body == "pkiconf"
+    server.kill()
+    server.start()
+    assert server.send(der).der == first.der
+    assert status_of(server, answer) == ACTIVE
+
+
+def test_the_wait_for_certconf_ends_while_the_server_is_down(make_server, keys):
+    server = make_server()
+    _, _, answer = server.enrol(keys())
+    server.kill()
+    server.start(a_day_later())
+    wait_for("the end of the transaction", lambda: status_of(server, answer) == REVOKED)
 
 
 def test_identical_ir_five_times(make_server, keys):
@@ -69,8 +100,13 @@ def test_certconf_by_somebody_else(make_server, keys, who):
         "unprotected": (None, "/cmp/ra", "badMessageCheck"),
         "wrong secret": (forge.Secret("wrong"), "/cmp/ra", "badMessageCheck"),
     }[who]
+    rows = server.dump()
     refused = server.send(conf.der(credential), path)
     assert (refused.body, refused.fail_info) == ("error", [fail])
+    after = server.dump()
+    assert after["certificate"] == rows["certificate"] and set(rows["txn"]) <= set(after["txn"])
+    if who in ("unprotected", "wrong secret"):
+        assert after == rows
     assert status_of(server, answer) == UNCONFIRMED
     assert server.confirm(msg, answer).body == "pkiconf"
     assert status_of(server, answer) == ACTIVE
@@ -95,9 +131,7 @@ def test_rejected_certificate_is_revoked(make_server, keys):
     server = make_server()
     msg, _, answer = server.enrol(keys())
     assert server.confirm(msg, answer, status=2).body == "pkiconf"
-    assert status_of(server, answer) == REVOKED
-    crl = x509.load_der_x509_crl((server.dir / "issuing.crl").read_bytes())
-    assert crl.get_revoked_certificate_by_serial_number(answer.x509().serial_number) is not None
+    assert status_of(server, answer) == REVOKED and is_on_crl(server, answer)
 
 
 def test_empty_certconf_rejects(shared, keys):
@@ -149,6 +183,8 @@ def test_no_certconf_in_time(make_server, keys, unconfirmed, status):
     msg, _, answer = server.enrol(keys())
     wait_for("the end of the transaction", lambda: status_of(server, answer) != UNCONFIRMED)
     assert status_of(server, answer) == status
+    if status == REVOKED:
+        wait_for("the CRL", lambda: is_on_crl(server, answer))
     late = server.confirm(msg, answer)
     assert (late.body, late.fail_info) == ("error", ["badRequest"])
     assert status_of(server, answer) == status
@@ -164,22 +200,47 @@ def test_64_identical_requests_at_once(make_server, keys):
     assert server.counts()["certificate"] == 1
 
 
-@pytest.mark.parametrize("with_time", [True, False])
-def test_replay_after_the_tombstone_and_a_day_later(make_server, keys, with_time):
-    faketime = find_faketime()
-    assert faketime, "libfaketime is missing"
-    server = make_server(change=lambda c: c["aliases"]["ra"].update(confirm_wait_time="1s", transaction_retention="1s"))
+def test_64_requests_with_one_id_at_once(make_server, keys):
+    server = make_server()
+    tid = os.urandom(16)
+    ders = [forge.Msg("ir", forge.cert_req_msg(keys(), f"device {i}"), tid=tid).der(server.credential)
+            for i in range(64)]
+    with concurrent.futures.ThreadPoolExecutor(64) as pool:
+        answers = list(pool.map(server.send, ders))
+    granted = [a for a in answers if a.cert]
+    assert len(granted) == 1 and granted[0].body == "ip"
+    assert {(a.body, *a.fail_info) for a in answers if not a.cert} == {("error", "transactionIdInUse")}
+    assert server.query("SELECT der FROM certificate") == [(granted[0].cert,)]
+
+
+def test_16_identical_certconfs_at_once(make_server, keys):
+    server = make_server()
+    msg, _, answer = server.enrol(keys())
+    der = conf_of(msg, answer).der(server.credential)
+    with concurrent.futures.ThreadPoolExecutor(16) as pool:
+        answers = {a.der for a in pool.map(server.send, [der] * 16)}
+    assert len(answers) == 1 and forge.Answer(answers.pop()).body == "pkiconf"
+    assert status_of(server, answer) == ACTIVE
+
+
+@pytest.mark.parametrize("implicit", [False, True], ids=["certConf", "implicit"])
+@pytest.mark.parametrize("with_time", [True, False], ids=["messageTime", "no messageTime"])
+def test_replay_after_the_tombstone_and_a_day_later(make_server, keys, with_time, implicit):
+    server = make_server(change=lambda c: c["aliases"]["ra"].update(transaction_retention="1s"))
     fields = {} if with_time else {"time": None}
-    _, der, answer = server.enrol(keys(), implicit=True, **fields)
-    assert answer.implicit
+    msg, der, answer = server.enrol(keys(), implicit=implicit, **fields)
+    assert answer.implicit == implicit
+    if not implicit:
+        assert server.confirm(msg, answer).body == "pkiconf"
     wait_for("the tombstone to go", lambda: server.counts()["txn"] == 0)
     again = server.send(der)
     assert (again.body, again.fail_info) == ("error", ["transactionIdInUse"])
-    server.restart({"LD_PRELOAD": faketime, "FAKETIME": "+1d"})
+    server.restart(a_day_later())
     wait_for("the second tombstone to go", lambda: server.counts()["txn"] == 0)
     later = server.send(der)
+    assert later.time - answer.time > datetime.timedelta(hours=23)  # it does live a day later
     assert later.body == "error" and later.fail_info in (["badTime"], ["transactionIdInUse"])
-    assert server.counts()["certificate"] == 1
+    assert server.counts()["certificate"] == 1 and status_of(server, answer) == ACTIVE
 
 
 def test_a_lost_answer_and_a_new_id(make_server, keys):
@@ -191,6 +252,42 @@ def test_a_lost_answer_and_a_new_id(make_server, keys):
     assert status_of(server, first) == ACTIVE
     _, _, third = server.enrol(keys())
     assert third.cert != first.cert  # confirmed: the device wants another one
+
+
+def test_an_answer_that_a_kill_swallowed(make_server, keys):
+    server = make_server()
+    der = forge.Msg("ir", forge.cert_req_msg(keys())).der(server.credential)
+    head = ("POST /cmp/ra HTTP/1.1\r\nHost: x\r\nContent-Type: application/pkixcmp\r\n"
+            f"Content-Length: {len(der)}\r\n\r\n")
+    with socket.create_connection(("127.0.0.1", server.port)) as s:
+        s.sendall(head.encode() + der)
+        wait_for("the certificate", lambda: server.counts()["certificate"] == 1)
+        server.kill()
+    server.start()
+    msg, _, answer = server.enrol(keys())
+    assert [(answer.cert,)] == server.query("SELECT der FROM certificate")
+    assert server.confirm(msg, answer).body == "pkiconf"
+    assert server.send(der).cert == answer.cert and server.counts()["certificate"] == 1
+
+
+def start_over_at_once(server, key, n):
+    """A client that does not wait long enough and starts over while its first request is on its way."""
+    ders = [forge.Msg("ir", forge.cert_req_msg(key)).der(server.credential) for _ in range(n)]
+    with concurrent.futures.ThreadPoolExecutor(n) as pool:
+        return list(pool.map(server.send, ders))
+
+
+def test_new_ids_at_once_are_all_granted(make_server, keys):
+    server = make_server()
+    answers = [a for kind in ("ec:P-256", "ec:P-384", "ed25519") for a in start_over_at_once(server, keys(kind), 32)]
+    assert {(a.body, a.status, *a.fail_info) for a in answers} == {("ip", 0)}
+
+
+def test_new_ids_at_once_give_one_certificate(make_server, keys):
+    server = make_server()
+    answers = [start_over_at_once(server, keys(kind), 2) for kind in ("ec:P-256", "ec:P-384", "ed25519")]
+    assert [len({a.cert for a in pair}) for pair in answers] == [1, 1, 1]
+    assert server.counts()["certificate"] == 3
 
 
 def test_the_second_id_is_spent_too(make_server, keys):
