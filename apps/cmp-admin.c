@@ -147,7 +147,7 @@ int admin_open(ADMIN *a, int writes)
         admin_usage_error("--config FILE is missing");
         return 0;
     }
-    if ((a->conf = cmpsrv_conf_load(a->config, &errors)) == NULL) {
+    if ((a->conf = cmpsrv_conf_load(a->config, NULL, &errors)) == NULL) {
         print_errors(&errors);
         return 0;
     }

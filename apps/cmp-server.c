@@ -7,6 +7,7 @@
 
 #include <getopt.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,12 +18,20 @@
 
 enum { EXIT_CANNOT_START = 1, EXIT_USAGE = 2 };
 
-static CMPSRV_HTTP *running; /* for the signal handler only */
+static CMPSRV_HTTP *running; /* for the signal handlers only */
+static atomic_int reload_asked;
 
 static void on_stop_signal(int sig)
 {
     (void)sig;
     cmpsrv_http_stop(running);
+}
+
+static void on_reload_signal(int sig)
+{
+    (void)sig;
+    atomic_store(&reload_asked, 1);
+    cmpsrv_http_tick(running);
 }
 
 static int usage(FILE *to, int status)
@@ -35,20 +44,64 @@ static int usage(FILE *to, int status)
           "exit\n"
           "  --version        print the version and exit\n"
           "  --help           print this and exit\n\n"
+          "SIGHUP reloads the configuration, all of it or nothing; SIGTERM and SIGINT stop.\n\n"
           "Exit status: 0 after SIGTERM or SIGINT, 1 cannot start, 2 usage.\n",
           to);
     return status;
 }
 
+/* What a reload can change, too. */
+static void set_limits(CMPSRV_HTTP_OPTIONS *o, const CMPSRV_CONF_SERVER *conf)
+{
+    o->max_body = (size_t)conf->max_body;
+    o->max_connections = (size_t)conf->max_connections;
+    o->message_timeout = conf->message_timeout;
+    o->idle_timeout = conf->idle_timeout;
+}
+
+/* What the handlers of http work with. */
+typedef struct {
+    CMPSRV_SERVER *srv;
+    const char *file;
+    CMPSRV_LOG *log;
+} SERVING;
+
 static int handle_message(void *arg, const char *path, const unsigned char *req, size_t req_len,
                           unsigned char **rsp, size_t *rsp_len, int *status)
 {
-    return CMPSRV_process(arg, path, req, req_len, rsp, rsp_len, status);
+    return CMPSRV_process(((SERVING *)arg)->srv, path, req, req_len, rsp, rsp_len, status);
+}
+
+static void log_lines(CMPSRV_LOG *log, const char *text)
+{
+    for (size_t n; *text != '\0'; text += n + (text[n] == '\n')) {
+        n = strcspn(text, "\n");
+        cmpsrv_log(log, CMPSRV_LOG_ERROR, "%.*s", (int)n, text);
+    }
+}
+
+static void reload(const SERVING *s)
+{
+    CMPSRV_HTTP_OPTIONS limits = {0};
+
+    if (!CMPSRV_SERVER_load(s->srv, s->file)) {
+        log_lines(s->log, CMPSRV_SERVER_get0_error(s->srv));
+        cmpsrv_log(s->log, CMPSRV_LOG_ERROR, "%s not reloaded: the old configuration goes on",
+                   s->file);
+        return;
+    }
+    set_limits(&limits, cmpsrv_server_conf(s->srv));
+    cmpsrv_http_set_limits(running, &limits);
+    cmpsrv_log(s->log, CMPSRV_LOG_INFO, "%s reloaded", s->file);
 }
 
 static void handle_tick(void *arg)
 {
-    CMPSRV_tick(arg);
+    const SERVING *s = arg;
+
+    if (atomic_exchange(&reload_asked, 0))
+        reload(s);
+    CMPSRV_tick(s->srv);
 }
 
 static int check_config(const char *file, CMPSRV_LOG *log)
@@ -91,33 +144,38 @@ static int listen_all(CMPSRV_HTTP *http, const CMPSRV_CONF_SERVER *conf, CMPSRV_
     return 1;
 }
 
-static int serve(CMPSRV_SERVER *srv, CMPSRV_LOG *log)
+static void set_signals(int going)
 {
-    const CMPSRV_CONF_SERVER *conf = cmpsrv_server_conf(srv);
+    struct sigaction stop = {.sa_handler = going ? on_stop_signal : SIG_IGN};
+    struct sigaction again = {.sa_handler = going ? on_reload_signal : SIG_IGN};
+
+    sigaction(SIGTERM, &stop, NULL);
+    sigaction(SIGINT, &stop, NULL);
+    sigaction(SIGHUP, &again, NULL);
+}
+
+static int serve(SERVING *s)
+{
+    const CMPSRV_CONF_SERVER *conf = cmpsrv_server_conf(s->srv);
+    CMPSRV_LOG *log = s->log;
     CMPSRV_HTTP_OPTIONS options = {
         .handler = handle_message,
-        .arg = srv,
+        .arg = s,
         .tick = handle_tick,
         .log = log,
         .workers = count_workers(conf),
-        .max_body = (size_t)conf->max_body,
-        .max_connections = (size_t)conf->max_connections,
-        .message_timeout = conf->message_timeout,
-        .idle_timeout = conf->idle_timeout,
     };
-    struct sigaction stop = {.sa_handler = on_stop_signal};
     CMPSRV_REFUSAL why = {0};
     int ok;
 
+    set_limits(&options, conf);
     if ((running = cmpsrv_http_new(&options, &why)) == NULL) {
         cmpsrv_log(log, CMPSRV_LOG_ERROR, "%s", why.detail);
         return EXIT_CANNOT_START;
     }
-    sigaction(SIGTERM, &stop, NULL);
-    sigaction(SIGINT, &stop, NULL);
+    set_signals(1);
     ok = listen_all(running, conf, log) && cmpsrv_http_run(running);
-    signal(SIGTERM, SIG_IGN);
-    signal(SIGINT, SIG_IGN);
+    set_signals(0);
     cmpsrv_http_free(running);
     if (ok)
         cmpsrv_log(log, CMPSRV_LOG_INFO, "stopped");
@@ -131,11 +189,12 @@ static int run(const char *file, CMPSRV_LOG *log)
 
     if (srv == NULL)
         return status;
+    signal(SIGHUP, SIG_IGN); /* until there is something to reload */
     cmpsrv_server_set_log(srv, log);
     if (CMPSRV_SERVER_load(srv, file)) {
         cmpsrv_log(log, CMPSRV_LOG_INFO, "cmp-server %s with %s", CMPSRV_version(), file);
         CMPSRV_tick(srv); /* the CRLs are there before the first request */
-        status = serve(srv, log);
+        status = serve(&(SERVING){srv, file, log});
     } else {
         fprintf(stderr, "%s\n", CMPSRV_SERVER_get0_error(srv));
     }

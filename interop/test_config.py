@@ -38,7 +38,7 @@ BROKEN = [
     ("a setting that is not supported yet", "    ra.caname:", "    approval: yes\n    ra.caname:", "approval",
      "not supported yet"),
     ("a missing certificate", "certificate: signer.crt", "certificate: nothing.crt", "nothing.crt", "nothing.crt"),
-    ("a key that is not the certificate's", "file:signer.key", "file:issuing.key", "issuing.key", "fit"),
+    ("a key that is not the certificate's", "file:signer.key", "file:issuing.key", "issuing.key", "does not match"),
     ("a missing secret", "{file: ra.secret}", "{file: no.secret}", "no.secret", "no.secret"),
     ("no YAML", "aliases:", "aliases: [", "aliases: [", ""),
 ]
@@ -162,3 +162,19 @@ def test_a_bad_file_at_reload_changes_nothing(make_server, keys):
     server.process.send_signal(signal.SIGHUP)
     wait_for("the new alias", lambda: server.post(b"x", "/cmp/renamed")[0] == 200)
     assert server.post(b"x", "/cmp/ra")[0] == 404
+
+
+def test_a_reload_keeps_what_the_server_is_built_on(make_server):
+    server = make_server()
+    replace(server, "sqlite:", "sqlite:other-")
+    reload(server, f"{server.config}:{line_of(server, 'other-')}: server: store: a reload cannot change it")
+    assert not list(server.dir.glob("*other-*"))
+
+
+def test_a_reload_takes_limits_and_log_level(make_server):
+    server = make_server(change=lambda c: c["server"].update({"log.level": "error", "max_body": 2048}))
+    assert server.post(b"\x30" * 3000)[0] == 413
+    replace(server, "max_body: 2048", "max_body: 4096")
+    replace(server, "log.level: error", "log.level: debug")
+    reload(server, "reloaded")
+    assert server.post(b"\x30" * 3000)[0] == 200

@@ -77,6 +77,7 @@ void cmpsrv_changes_clear(CMPSRV_CHANGES *c)
             break;
         case CMPSRV_CHANGE_TXN_INSERT:
         case CMPSRV_CHANGE_TXN_UPDATE:
+        case CMPSRV_CHANGE_TXN_REPLACE:
         case CMPSRV_CHANGE_TXN_DELETE:
             cmpsrv_txn_clear(&ch->u.txn);
             break;

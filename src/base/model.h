@@ -196,15 +196,19 @@ typedef struct cmpsrv_end_entity_row_st {
 
 typedef enum {
     CMPSRV_CHANGE_ENTITY_UPSERT, /* RA mode: by name */
-    CMPSRV_CHANGE_CERT_INSERT,   /* serial taken: REFUSED; (alias, tid) taken: CONFLICT */
+    CMPSRV_CHANGE_CERT_INSERT,   /* serial taken: REFUSED; (alias, tid) taken, or the same identity
+                                    has a certificate to confirm for this key and subject: CONFLICT */
     CMPSRV_CHANGE_CERT_STATUS,   /* from the status it had when decided, else CONFLICT */
     CMPSRV_CHANGE_TXN_INSERT,    /* (alias, tid) taken: CONFLICT */
-    CMPSRV_CHANGE_TXN_UPDATE, /* whole row where version = txn.version; stored as version + 1; else
-                                 CONFLICT */
-    CMPSRV_CHANGE_TXN_DELETE, /* where version = txn.version, else CONFLICT */
-    CMPSRV_CHANGE_TID_SPENT,  /* a further (alias, tid) that was answered with an existing
-                                 certificate */
-    CMPSRV_CHANGE_AUDIT       /* append to the audit chain */
+    CMPSRV_CHANGE_TXN_UPDATE,  /* whole row where version = txn.version; stored as version + 1; else
+                                  CONFLICT */
+    CMPSRV_CHANGE_TXN_REPLACE, /* whichever transaction waits for certConf of txn.(ca_id, serial) at
+                                  txn.alias ends as REPLACED; no such, or the certificate is not
+                                  UNCONFIRMED: CONFLICT */
+    CMPSRV_CHANGE_TXN_DELETE,  /* where version = txn.version, else CONFLICT */
+    CMPSRV_CHANGE_TID_SPENT,   /* a further (alias, tid) that was answered with an existing
+                                  certificate */
+    CMPSRV_CHANGE_AUDIT        /* append to the audit chain */
 } CMPSRV_CHANGE_TYPE;
 
 typedef struct cmpsrv_change_st {

@@ -336,6 +336,52 @@ static void check_alias(CONF_LOAD *l, CONF_ENTRY *e)
     check_names_made(l, e, a);
 }
 
+/* ---- the server -------------------------------------------------------------------------------
+ */
+
+static int same_listen(const CMPSRV_CONF_SERVER *a, const CMPSRV_CONF_SERVER *b)
+{
+    if (a->listen.n != b->listen.n)
+        return 0;
+    for (size_t i = 0; i < a->listen.n; i++)
+        if (strcmp(a->listen.v[i], b->listen.v[i]) != 0)
+            return 0;
+    return 1;
+}
+
+static int same_store(const CMPSRV_CONF_SERVER *a, const CMPSRV_CONF_SERVER *b)
+{
+    return strcmp(a->store, b->store) == 0;
+}
+
+static int same_store_key(const CMPSRV_CONF_SERVER *a, const CMPSRV_CONF_SERVER *b)
+{
+    if (a->store_key == NULL || b->store_key == NULL)
+        return a->store_key == b->store_key;
+    return cmpsrv_secret_eq(a->store_key, b->store_key);
+}
+
+static int same_workers(const CMPSRV_CONF_SERVER *a, const CMPSRV_CONF_SERVER *b)
+{
+    return a->workers == b->workers;
+}
+
+/* What a running server has built itself on. */
+static void check_server(CONF_LOAD *l, CONF_ENTRY *e)
+{
+    static const struct {
+        const char *key;
+        int (*same)(const CMPSRV_CONF_SERVER *, const CMPSRV_CONF_SERVER *);
+    } fixed[] = {{"listen", same_listen},
+                 {"store", same_store},
+                 {"store_key", same_store_key},
+                 {"workers", same_workers}};
+
+    for (size_t i = 0; l->current != NULL && i < CMPSRV_ARRAY_SIZE(fixed); i++)
+        if (!cmpsrv_conf_is_bad(e, fixed[i].key) && !fixed[i].same(&l->current->server, e->pub))
+            complain_at(l, e, fixed[i].key, "a reload cannot change it; restart the server");
+}
+
 /* ---- all of it --------------------------------------------------------------------------------
  */
 
@@ -354,7 +400,8 @@ void cmpsrv_conf_check(CONF_LOAD *l)
     static const struct {
         const char *section;
         void (*check)(CONF_LOAD *l, CONF_ENTRY *e);
-    } checks[] = {{"cas", check_ca},
+    } checks[] = {{"server", check_server},
+                  {"cas", check_ca},
                   {"certificate_profiles", check_cert_profile},
                   {"end_entity_profiles", check_ee_profile},
                   {"aliases", check_alias}};

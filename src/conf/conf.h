@@ -158,8 +158,10 @@ typedef struct cmpsrv_conf_st {
 } CMPSRV_CONF;
 
 /* Reads a file and what it includes. NULL with at least one error. Relative paths are made absolute
- * by the file they stand in. */
-CMPSRV_CONF *cmpsrv_conf_load(const char *file, CMPSRV_CONF_ERRORS *errors);
+ * by the file they stand in. With `current`, what a running server is built on must be as it is
+ * there (listeners, store, workers). */
+CMPSRV_CONF *cmpsrv_conf_load(const char *file, const CMPSRV_CONF *current,
+                              CMPSRV_CONF_ERRORS *errors);
 void cmpsrv_conf_free(CMPSRV_CONF *c);
 
 const CMPSRV_CONF_CA *cmpsrv_conf_ca(const CMPSRV_CONF *c, const char *name);

@@ -203,6 +203,7 @@ typedef struct conf_complaint_st {
 
 struct conf_load_st {
     CMPSRV_CONF *conf;
+    const CMPSRV_CONF *current; /* a reload: what is in use; else NULL */
     struct conf_block_st *pool;
     CONF_DOC *docs, *last_doc; /* in the order they were read */
     CONF_ENTRY *entries, *last_entry;

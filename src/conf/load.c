@@ -465,9 +465,10 @@ static void load_entries(CONF_LOAD *l)
         cmpsrv_conf_check(l);
 }
 
-CMPSRV_CONF *cmpsrv_conf_load(const char *file, CMPSRV_CONF_ERRORS *errors)
+CMPSRV_CONF *cmpsrv_conf_load(const char *file, const CMPSRV_CONF *current,
+                              CMPSRV_CONF_ERRORS *errors)
 {
-    CONF_LOAD l = {.conf = OPENSSL_zalloc(sizeof(*l.conf))};
+    CONF_LOAD l = {.conf = OPENSSL_zalloc(sizeof(*l.conf)), .current = current};
     CMPSRV_CONF *c = l.conf;
     size_t before = errors->n;
 

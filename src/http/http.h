@@ -20,8 +20,8 @@ typedef int (*CMPSRV_HTTP_HANDLER)(void *arg, const char *path, const unsigned c
 typedef struct cmpsrv_http_options_st {
     CMPSRV_HTTP_HANDLER handler;
     void *arg;
-    void (*tick)(
-        void *arg); /* once a second, on a worker thread, never twice at once; may be NULL */
+    /* Once a second and when asked for, on a worker thread, never twice at once; may be NULL. */
+    void (*tick)(void *arg);
     CMPSRV_LOG *log;
     unsigned workers; /* threads; at least 1 */
     size_t max_body;  /* octets */
@@ -39,8 +39,12 @@ int cmpsrv_http_port(const CMPSRV_HTTP *h, size_t i);
  * `message_timeout`), and it returns. 1/0. Ignores SIGPIPE from here on, unless the program handles
  * it: libevent writes with writev(2), which has no MSG_NOSIGNAL. The workers block all signals. */
 int cmpsrv_http_run(CMPSRV_HTTP *h);
-/* From any thread or a signal handler. */
+/* From any thread or a signal handler: stop; tick now. */
 void cmpsrv_http_stop(CMPSRV_HTTP *h);
+void cmpsrv_http_tick(CMPSRV_HTTP *h);
+/* Takes max_body, max_connections and the timeouts of *options for what comes from now on. From any
+ * thread. */
+void cmpsrv_http_set_limits(CMPSRV_HTTP *h, const CMPSRV_HTTP_OPTIONS *options);
 /* Not while run is running. Waits for a handler that has outlived the `message_timeout` of run. */
 void cmpsrv_http_free(CMPSRV_HTTP *h);
 

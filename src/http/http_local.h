@@ -9,6 +9,7 @@
 
 #include "http/http.h"
 
+#include <pthread.h>
 #include <stdatomic.h>
 #include <sys/queue.h>
 
@@ -36,11 +37,13 @@ struct cmpsrv_http_st {
     TAILQ_HEAD(cmpsrv_http_listeners, cmpsrv_http_listener_st) listeners;
     TAILQ_HEAD(cmpsrv_http_conns, cmpsrv_http_conn_st) conns;
     size_t n_conns, max_conns;
-    int accepting;    /* whether the listeners' events are in the loop */
-    int paused;       /* accept had no descriptor or memory: wait a little */
-    int running;      /* inside the loop */
-    int wake_fd;      /* eventfd: answers are there, or a stop is asked for */
-    atomic_int asked; /* to stop; from any thread or signal handler */
+    int accepting;            /* whether the listeners' events are in the loop */
+    int paused;               /* accept had no descriptor or memory: wait a little */
+    int running;              /* inside the loop */
+    int wake_fd;              /* eventfd: answers are there, or something is asked for */
+    atomic_int asked;         /* ASKED_...; from any thread or signal handler */
+    pthread_mutex_t lock;     /* of next */
+    CMPSRV_HTTP_OPTIONS next; /* the limits to come, when ASKED_LIMITS */
     int stopping;
     int64_t stop_by; /* of cmpsrv_time_mono */
     struct event *wake, *tick, *pause, *grace;

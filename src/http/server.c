@@ -345,15 +345,81 @@ static void on_grace_over(evutil_socket_t fd, short what, void *arg)
     close_connections(h);
 }
 
-void cmpsrv_http_stop(CMPSRV_HTTP *h)
+/* ---- what others ask the loop for ------------------------------------------------------------ */
+
+enum { ASKED_STOP = 1, ASKED_TICK = 2, ASKED_LIMITS = 4 };
+
+static void ask(CMPSRV_HTTP *h, int what)
 {
     uint64_t one = 1;
     int before = errno;
 
-    atomic_store(&h->asked, 1);
+    atomic_fetch_or(&h->asked, what);
     if (write(h->wake_fd, &one, sizeof(one)) < 0)
         errno = EAGAIN; /* the counter is full: the loop wakes anyway */
     errno = before;
+}
+
+void cmpsrv_http_stop(CMPSRV_HTTP *h)
+{
+    ask(h, ASKED_STOP);
+}
+
+void cmpsrv_http_tick(CMPSRV_HTTP *h)
+{
+    ask(h, ASKED_TICK);
+}
+
+void cmpsrv_http_set_limits(CMPSRV_HTTP *h, const CMPSRV_HTTP_OPTIONS *options)
+{
+    pthread_mutex_lock(&h->lock);
+    h->next = *options;
+    pthread_mutex_unlock(&h->lock);
+    ask(h, ASKED_LIMITS);
+}
+
+/* max_connections, or fewer, so that stores and logs find a descriptor when the house is full. */
+static size_t connection_cap(const CMPSRV_HTTP *h)
+{
+    struct rlimit limit;
+    size_t cap = h->options.max_connections, fds;
+
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY)
+        return cap;
+    fds = (size_t)limit.rlim_cur;
+    fds = fds > 2 * SPARE_FDS ? fds - SPARE_FDS : (fds + 1) / 2;
+    if (fds >= cap)
+        return cap;
+    cmpsrv_log(h->options.log, CMPSRV_LOG_WARNING,
+               "http: at most %zu connections, not %zu: the limit of open files is %zu", fds, cap,
+               (size_t)limit.rlim_cur);
+    return fds;
+}
+
+static void take_limits(CMPSRV_HTTP *h)
+{
+    CMPSRV_HTTP_OPTIONS *o = &h->options;
+
+    pthread_mutex_lock(&h->lock);
+    o->max_body = h->next.max_body;
+    o->max_connections = h->next.max_connections;
+    o->message_timeout = h->next.message_timeout;
+    o->idle_timeout = h->next.idle_timeout;
+    pthread_mutex_unlock(&h->lock);
+    h->max_conns = connection_cap(h);
+    update_accepting(h);
+}
+
+static void do_what_was_asked(CMPSRV_HTTP *h)
+{
+    int asked = atomic_exchange(&h->asked, 0);
+
+    if (asked & ASKED_LIMITS)
+        take_limits(h);
+    if (asked & ASKED_TICK)
+        cmpsrv_http_pool_tick(h->pool);
+    if (asked & ASKED_STOP && !h->stopping)
+        begin_stop(h);
 }
 
 /* ---- the loop -------------------------------------------------------------------------------- */
@@ -374,8 +440,7 @@ static void on_wake(evutil_socket_t fd, short what, void *arg)
         STAILQ_REMOVE_HEAD(&done, next);
         cmpsrv_http_conn_answer(job);
     }
-    if (atomic_load(&h->asked) && !h->stopping)
-        begin_stop(h);
+    do_what_was_asked(h);
 }
 
 static void on_tick(evutil_socket_t fd, short what, void *arg)
@@ -396,24 +461,6 @@ static void ignore_sigpipe(void)
         sa.sa_handler = SIG_IGN;
         sigaction(SIGPIPE, &sa, NULL);
     }
-}
-
-/* max_connections, or fewer, so that stores and logs find a descriptor when the house is full. */
-static size_t connection_cap(const CMPSRV_HTTP *h)
-{
-    struct rlimit limit;
-    size_t cap = h->options.max_connections, fds;
-
-    if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY)
-        return cap;
-    fds = (size_t)limit.rlim_cur;
-    fds = fds > 2 * SPARE_FDS ? fds - SPARE_FDS : (fds + 1) / 2;
-    if (fds >= cap)
-        return cap;
-    cmpsrv_log(h->options.log, CMPSRV_LOG_WARNING,
-               "http: at most %zu connections, not %zu: the limit of open files is %zu", fds, cap,
-               (size_t)limit.rlim_cur);
-    return fds;
 }
 
 int cmpsrv_http_run(CMPSRV_HTTP *h)
@@ -495,6 +542,7 @@ CMPSRV_HTTP *cmpsrv_http_new(const CMPSRV_HTTP_OPTIONS *options, CMPSRV_REFUSAL 
     if ((h = OPENSSL_zalloc(sizeof(*h))) != NULL) {
         h->options = *options;
         h->wake_fd = -1;
+        pthread_mutex_init(&h->lock, NULL);
         TAILQ_INIT(&h->listeners);
         TAILQ_INIT(&h->conns);
         if (init(h))
@@ -525,5 +573,6 @@ void cmpsrv_http_free(CMPSRV_HTTP *h)
         event_base_free(h->base);
     if (h->wake_fd >= 0)
         close(h->wake_fd);
+    pthread_mutex_destroy(&h->lock);
     OPENSSL_free(h);
 }

@@ -42,10 +42,9 @@ static int check_cert_req_id(CMPSRV_REQUEST *req)
 /* The same identity asks for the same key and name while its certificate waits for certConf. */
 static int find_unconfirmed(CMPSRV_REQUEST *req)
 {
-    int found = cmpsrv_store_cert_unconfirmed(req->srv->store, req->alias->name, req->ca->id,
-                                              req->auth.identity.binding, req->decision->spki_hash,
-                                              req->decision->subject_hash, req->now, &req->cert,
-                                              &req->old_txn, &req->why);
+    int found = cmpsrv_store_cert_unconfirmed(
+        req->srv->store, req->alias->name, req->ca->id, req->auth.identity.binding,
+        req->decision->spki_hash, req->decision->subject_hash, req->now, &req->cert, &req->why);
 
     req->has_cert = req->is_reissue = found == 1;
     req->cert_ca = req->ca;
@@ -122,18 +121,18 @@ static int collect_certificate(CMPSRV_REQUEST *req)
     return cmpsrv_bytes_set(&c->der, cmpsrv_bytes_slice(&req->issued.der));
 }
 
-/* The old transaction ends and the new transactionID is spent, for the one certificate they share.
- */
+/* The transaction that waits for certConf ends and the new transactionID is spent, for the one
+ * certificate they share. */
 static int collect_reissue(CMPSRV_REQUEST *req)
 {
-    CMPSRV_CHANGE *ch = cmpsrv_changes_add(&req->changes, CMPSRV_CHANGE_TXN_UPDATE);
+    CMPSRV_CHANGE *ch = cmpsrv_changes_add(&req->changes, CMPSRV_CHANGE_TXN_REPLACE);
 
     if (ch == NULL)
         return 0;
-    ch->u.txn = req->old_txn;
-    memset(&req->old_txn, 0, sizeof(req->old_txn)); /* handed over */
-    ch->u.txn.state = CMPSRV_TXN_DONE;
-    ch->u.txn.end = CMPSRV_END_REPLACED;
+    memcpy(ch->u.txn.ca_id, req->cert.ca_id, CMPSRV_HASH);
+    memcpy(ch->u.txn.serial, req->cert.serial, req->cert.serial_len);
+    ch->u.txn.serial_len = req->cert.serial_len;
+    snprintf(ch->u.txn.alias, sizeof(ch->u.txn.alias), "%s", req->alias->name);
     ch->u.txn.expires = req->now + req->alias->transaction_retention;
     if ((ch = cmpsrv_changes_add(&req->changes, CMPSRV_CHANGE_TID_SPENT)) == NULL)
         return 0;

@@ -201,7 +201,6 @@ static void rewind_request(CMPSRV_REQUEST *req)
     req->decision = NULL;
     cmpsrv_cert_row_clear(&req->cert);
     cmpsrv_txn_clear(&req->txn);
-    cmpsrv_txn_clear(&req->old_txn);
     cmpsrv_auth_result_clear(&req->auth);
     cmpsrv_bytes_clear(&req->body);
     cmpsrv_bytes_clear(&req->answer);

@@ -104,20 +104,15 @@ static void store_error(CMPSRV_CONF_ERRORS *errors, const CMPSRV_SNAPSHOT *s,
     cmpsrv_conf_error(errors, s->conf->server.pos, "server", NULL, "store", "%s", why->detail);
 }
 
-/* The store of the first load stays: a reload with another one is refused. */
+/* The store of the first load stays: conf refuses to load another one after it. */
 static int open_store(CMPSRV_SERVER *srv, const CMPSRV_SNAPSHOT *s, CMPSRV_CONF_ERRORS *errors)
 {
     const CMPSRV_CONF_SERVER *conf = &s->conf->server;
     CMPSRV_STORE_OPTIONS options = {.key = conf->store_key, .log = srv->log, .node = srv->node};
     CMPSRV_REFUSAL why = {0};
 
-    if (srv->store != NULL) {
-        if (strcmp(srv->snapshot->conf->server.store, conf->store) == 0)
-            return 1;
-        cmpsrv_refuse(&why, CMPSRV_R_BAD_CONFIG, "a reload cannot change the store; restart");
-        store_error(errors, s, &why);
-        return 0;
-    }
+    if (srv->store != NULL)
+        return 1;
     if ((srv->store = cmpsrv_store_open(conf->store, &options, &why)) == NULL) {
         store_error(errors, s, &why);
         return 0;
@@ -141,11 +136,12 @@ static int register_cas(CMPSRV_SERVER *srv, const CMPSRV_SNAPSHOT *s, CMPSRV_CON
 CMPSRV_EXPORT int CMPSRV_SERVER_load(CMPSRV_SERVER *srv, const char *yaml_file)
 {
     CMPSRV_CONF_ERRORS errors = {0};
-    CMPSRV_SNAPSHOT *s =
-        cmpsrv_snapshot_load(srv->libctx, srv->propq, yaml_file, srv->log, &errors);
-    CMPSRV_SNAPSHOT *old = NULL;
-    int ok = s != NULL && open_store(srv, s, &errors) && register_cas(srv, s, &errors);
+    CMPSRV_SNAPSHOT *old = srv->snapshot, *s;
+    int ok;
 
+    s = cmpsrv_snapshot_load(srv->libctx, srv->propq, yaml_file, old == NULL ? NULL : old->conf,
+                             srv->log, &errors);
+    ok = s != NULL && open_store(srv, s, &errors) && register_cas(srv, s, &errors);
     keep_errors(srv, &errors);
     cmpsrv_conf_errors_clear(&errors);
     if (!ok) {
@@ -154,7 +150,6 @@ CMPSRV_EXPORT int CMPSRV_SERVER_load(CMPSRV_SERVER *srv, const char *yaml_file)
     }
     cmpsrv_log_set_level(srv->log, (CMPSRV_LOG_LEVEL)s->conf->server.log_level);
     pthread_mutex_lock(&srv->lock);
-    old = srv->snapshot;
     srv->snapshot = s;
     pthread_mutex_unlock(&srv->lock);
     cmpsrv_snapshot_free(old);
@@ -169,7 +164,7 @@ CMPSRV_EXPORT const char *CMPSRV_SERVER_get0_error(const CMPSRV_SERVER *srv)
 int cmpsrv_server_check(OSSL_LIB_CTX *libctx, const char *propq, const char *file, CMPSRV_LOG *log,
                         CMPSRV_CONF_ERRORS *errors)
 {
-    CMPSRV_SNAPSHOT *s = cmpsrv_snapshot_load(libctx, propq, file, log, errors);
+    CMPSRV_SNAPSHOT *s = cmpsrv_snapshot_load(libctx, propq, file, NULL, log, errors);
 
     cmpsrv_snapshot_free(s);
     return s != NULL;

@@ -30,7 +30,8 @@ typedef struct cmpsrv_snapshot_st {
 } CMPSRV_SNAPSHOT;
 
 CMPSRV_SNAPSHOT *cmpsrv_snapshot_load(OSSL_LIB_CTX *libctx, const char *propq, const char *file,
-                                      CMPSRV_LOG *log, CMPSRV_CONF_ERRORS *errors);
+                                      const CMPSRV_CONF *current, CMPSRV_LOG *log,
+                                      CMPSRV_CONF_ERRORS *errors);
 void cmpsrv_snapshot_free(CMPSRV_SNAPSHOT *s); /* drops a reference */
 /* NULL if there is none. */
 const CMPSRV_CA *cmpsrv_snapshot_ca(const CMPSRV_SNAPSHOT *s, const CMPSRV_CONF_CA *conf);
@@ -107,9 +108,8 @@ struct cmpsrv_request_st {
     int has_cert; /* `cert` is the row concerned: sent again, to be confirmed, to be revoked */
     CMPSRV_CERT_ROW cert;
     const CMPSRV_CA *cert_ca; /* its CA */
-    int is_reissue;           /* `cert` goes out again; `old_txn` is replaced */
-    CMPSRV_TXN old_txn;
-    int accepted; /* certConf: the client takes the certificate */
+    int is_reissue;           /* `cert` goes out again under this transactionID */
+    int accepted;             /* certConf: the client takes the certificate */
 
     /* perform */
     CMPSRV_ISSUED issued;

@@ -40,14 +40,15 @@ static int load_cas(CMPSRV_SNAPSHOT *s, OSSL_LIB_CTX *libctx, const char *propq,
 }
 
 CMPSRV_SNAPSHOT *cmpsrv_snapshot_load(OSSL_LIB_CTX *libctx, const char *propq, const char *file,
-                                      CMPSRV_LOG *log, CMPSRV_CONF_ERRORS *errors)
+                                      const CMPSRV_CONF *current, CMPSRV_LOG *log,
+                                      CMPSRV_CONF_ERRORS *errors)
 {
     CMPSRV_SNAPSHOT *s = OPENSSL_zalloc(sizeof(*s));
 
     if (s == NULL)
         return NULL;
     atomic_init(&s->refs, 1);
-    if ((s->conf = cmpsrv_conf_load(file, errors)) == NULL ||
+    if ((s->conf = cmpsrv_conf_load(file, current, errors)) == NULL ||
         !load_cas(s, libctx, propq, log, errors)) {
         cmpsrv_snapshot_free(s);
         return NULL;

@@ -43,7 +43,20 @@ static CMPSRV_COMMIT upsert_entity(CMPSRV_TX *tx, const CMPSRV_CHANGE *c, CMPSRV
         CMPSRV_SQL_RUN(tx->store, tx->conn, CMPSRV_ST_ENTITY_UPSERT, v, NULL, NULL, why));
 }
 
-/* The transactionID is looked at first: a repeated request must be decided again, whatever its
+/* Whether this identity has a certificate for this key and subject that it has not confirmed:
+ * found since the request was decided, it is to be sent again. 1/0, -1 failed. */
+static int64_t is_unconfirmed(CMPSRV_TX *tx, const CMPSRV_CERT_ROW *r, CMPSRV_REFUSAL *why)
+{
+    CMPSRV_SQLV v[] = {
+        cmpsrv_sql_blob(r->spki_hash, CMPSRV_HASH),    cmpsrv_sql_text_value(r->alias),
+        cmpsrv_sql_blob(r->ca_id, CMPSRV_HASH),        cmpsrv_sql_blob(r->identity, CMPSRV_HASH),
+        cmpsrv_sql_blob(r->subject_hash, CMPSRV_HASH), cmpsrv_sql_int(r->issued_at),
+    };
+
+    return CMPSRV_SQL_RUN(tx->store, tx->conn, CMPSRV_ST_CERT_UNCONFIRMED, v, NULL, NULL, why);
+}
+
+/* What it was decided on is looked at first: a repeated request must be decided again, whatever its
  * serial number is. */
 static CMPSRV_COMMIT insert_cert(CMPSRV_TX *tx, const CMPSRV_CHANGE *c, CMPSRV_REFUSAL *why)
 {
@@ -51,6 +64,8 @@ static CMPSRV_COMMIT insert_cert(CMPSRV_TX *tx, const CMPSRV_CHANGE *c, CMPSRV_R
     int64_t used = tid_used(tx, &c->u.cert, why);
     char serial[2 * CMPSRV_MAX_SERIAL + 1];
 
+    if (used == 0)
+        used = is_unconfirmed(tx, &c->u.cert, why);
     if (used != 0)
         return used < 0 ? CMPSRV_COMMIT_FAILED : CMPSRV_COMMIT_CONFLICT;
     cmpsrv_cert_to_sql(&c->u.cert, v);
@@ -108,6 +123,21 @@ static CMPSRV_COMMIT update_txn(CMPSRV_TX *tx, const CMPSRV_CHANGE *c, CMPSRV_RE
     return write_txn(tx, CMPSRV_ST_TXN_UPDATE, &c->u.txn, c->u.txn.version, why);
 }
 
+static CMPSRV_COMMIT replace_txn(CMPSRV_TX *tx, const CMPSRV_CHANGE *c, CMPSRV_REFUSAL *why)
+{
+    const CMPSRV_TXN *t = &c->u.txn;
+    CMPSRV_SQLV v[] = {
+        cmpsrv_sql_blob(t->serial, t->serial_len),
+        cmpsrv_sql_blob(t->ca_id, CMPSRV_HASH),
+        cmpsrv_sql_text_value(t->alias),
+        cmpsrv_sql_int(t->expires),
+        cmpsrv_sql_int(tx->chain.node),
+    };
+
+    return done_if_one(
+        CMPSRV_SQL_RUN(tx->store, tx->conn, CMPSRV_ST_TXN_REPLACE, v, NULL, NULL, why));
+}
+
 static CMPSRV_COMMIT delete_txn(CMPSRV_TX *tx, const CMPSRV_CHANGE *c, CMPSRV_REFUSAL *why)
 {
     CMPSRV_SQLV v[] = {
@@ -145,8 +175,9 @@ static CMPSRV_COMMIT append_audit(CMPSRV_TX *tx, const CMPSRV_CHANGE *c, CMPSRV_
 static CMPSRV_COMMIT (*const appliers[])(CMPSRV_TX *, const CMPSRV_CHANGE *, CMPSRV_REFUSAL *) = {
     [CMPSRV_CHANGE_ENTITY_UPSERT] = upsert_entity, [CMPSRV_CHANGE_CERT_INSERT] = insert_cert,
     [CMPSRV_CHANGE_CERT_STATUS] = move_status,     [CMPSRV_CHANGE_TXN_INSERT] = insert_txn,
-    [CMPSRV_CHANGE_TXN_UPDATE] = update_txn,       [CMPSRV_CHANGE_TXN_DELETE] = delete_txn,
-    [CMPSRV_CHANGE_TID_SPENT] = spend_tid,         [CMPSRV_CHANGE_AUDIT] = append_audit,
+    [CMPSRV_CHANGE_TXN_UPDATE] = update_txn,       [CMPSRV_CHANGE_TXN_REPLACE] = replace_txn,
+    [CMPSRV_CHANGE_TXN_DELETE] = delete_txn,       [CMPSRV_CHANGE_TID_SPENT] = spend_tid,
+    [CMPSRV_CHANGE_AUDIT] = append_audit,
 };
 
 CMPSRV_COMMIT cmpsrv_changes_apply(CMPSRV_TX *tx, void *arg, CMPSRV_REFUSAL *why)

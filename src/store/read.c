@@ -50,18 +50,6 @@ static int take_cert(void *arg, const CMPSRV_SQLV *col)
     return 0;
 }
 
-static int take_both(void *arg, const CMPSRV_SQLV *col)
-{
-    TAKER *t = arg;
-
-    take_cert(arg, col);
-    if (!t->damaged && !cmpsrv_txn_from_sql(col + CMPSRV_CERT_COLS, t->txn, t->why)) {
-        cmpsrv_cert_row_clear(t->cert);
-        t->damaged = 1;
-    }
-    return 0;
-}
-
 int cmpsrv_store_txn_get(CMPSRV_STORE *s, const char *alias, CMPSRV_SLICE tid, CMPSRV_TXN *out,
                          CMPSRV_REFUSAL *why)
 {
@@ -92,16 +80,16 @@ int cmpsrv_store_cert_unconfirmed(CMPSRV_STORE *s, const char *alias,
                                   const unsigned char identity[CMPSRV_HASH],
                                   const unsigned char spki_hash[CMPSRV_HASH],
                                   const unsigned char subject_hash[CMPSRV_HASH], int64_t now,
-                                  CMPSRV_CERT_ROW *cert, CMPSRV_TXN *txn, CMPSRV_REFUSAL *why)
+                                  CMPSRV_CERT_ROW *cert, CMPSRV_REFUSAL *why)
 {
     CMPSRV_SQLV v[] = {
         cmpsrv_sql_blob(spki_hash, CMPSRV_HASH),    cmpsrv_sql_text_value(alias),
         cmpsrv_sql_blob(ca_id, CMPSRV_HASH),        cmpsrv_sql_blob(identity, CMPSRV_HASH),
         cmpsrv_sql_blob(subject_hash, CMPSRV_HASH), cmpsrv_sql_int(now),
     };
-    TAKER t = {.cert = cert, .txn = txn, .why = why};
+    TAKER t = {.cert = cert, .why = why};
 
-    return (int)read_rows(s, CMPSRV_ST_CERT_UNCONFIRMED, v, CMPSRV_ARRAY_SIZE(v), take_both, &t,
+    return (int)read_rows(s, CMPSRV_ST_CERT_UNCONFIRMED, v, CMPSRV_ARRAY_SIZE(v), take_cert, &t,
                           why);
 }
 

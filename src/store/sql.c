@@ -135,7 +135,7 @@ static const char *const texts[CMPSRV_ST__COUNT] = {
     [CMPSRV_ST_CERT_GET] = CERT_EACH "c.ca_id = $1 AND c.serial = $2",
     /* CROSS JOIN keeps SQLite from starting at the transactions of the alias, which are many. */
     [CMPSRV_ST_CERT_UNCONFIRMED] =
-        "SELECT " CERT_COLS ", " TXN_COLS " FROM certificate c CROSS JOIN txn t"
+        "SELECT " CERT_COLS " FROM certificate c CROSS JOIN txn t"
         " WHERE t.serial = c.serial AND t.ca_id = c.ca_id AND t.alias = c.alias"
         " AND t.identity = c.identity AND c.spki_hash = $1 AND c.status = 0 AND c.alias = $2 AND "
         "c.ca_id = $3"
@@ -163,6 +163,10 @@ static const char *const texts[CMPSRV_ST__COUNT] = {
         " body_type = $8, cert_req_id = $9, pvno = $10, sender_nonce = $11, mac_alg = $12,"
         " ca_id = $13, serial = $14, request_hash = $15, answer = $16, expires = $17, node = $18"
         " WHERE alias = $1 AND tid = $2 AND version = $3",
+    [CMPSRV_ST_TXN_REPLACE] =
+        "UPDATE txn SET version = version + 1, state = 3, ended_as = 7, expires = $4, node = $5"
+        " WHERE serial = $1 AND ca_id = $2 AND alias = $3 AND state = 1"
+        " AND (SELECT status FROM certificate WHERE ca_id = $2 AND serial = $1) = 0",
     [CMPSRV_ST_TXN_DELETE] = "DELETE FROM txn WHERE alias = $1 AND tid = $2 AND version = $3",
     [CMPSRV_ST_TXN_GET] = "SELECT " TXN_COLS " FROM txn t WHERE t.alias = $1 AND t.tid = $2",
     [CMPSRV_ST_TXN_EXPIRED] =

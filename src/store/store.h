@@ -56,14 +56,13 @@ int cmpsrv_store_tid_used(CMPSRV_STORE *s, const char *alias, CMPSRV_SLICE tid,
 int cmpsrv_store_cert_get(CMPSRV_STORE *s, const unsigned char ca_id[CMPSRV_HASH],
                           CMPSRV_SLICE serial, CMPSRV_CERT_ROW *out, CMPSRV_REFUSAL *why);
 /* The newest UNCONFIRMED certificate of this identity, alias, CA, key and subject whose transaction
- * waits for certConf and has not expired at `now`; also gives that transaction. The caller clears
- * both. */
+ * waits for certConf and has not expired at `now`. The caller clears it. */
 int cmpsrv_store_cert_unconfirmed(CMPSRV_STORE *s, const char *alias,
                                   const unsigned char ca_id[CMPSRV_HASH],
                                   const unsigned char identity[CMPSRV_HASH],
                                   const unsigned char spki_hash[CMPSRV_HASH],
                                   const unsigned char subject_hash[CMPSRV_HASH], int64_t now,
-                                  CMPSRV_CERT_ROW *cert, CMPSRV_TXN *txn, CMPSRV_REFUSAL *why);
+                                  CMPSRV_CERT_ROW *cert, CMPSRV_REFUSAL *why);
 
 /* Walks rows in order; the callback returns 0 to stop. The row is the walker's. Result: 1 walked,
  * -1 the store failed. */

@@ -238,7 +238,7 @@ static void test_bad_chains(void)
 static void test_long_chain(void)
 {
     PKI p;
-    char name[16] = "c0", above[16], chain[16];
+    char name[16] = "c0", above[16], chain[24];
 
     pki_place(&p);
     make(&p, "c0", NULL, NULL, 1);

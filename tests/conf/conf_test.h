@@ -66,7 +66,7 @@ static CMPSRV_CONF *load_file(const char *name)
 {
     unload();
     snprintf(path, sizeof(path), "%s/%s", dir, name);
-    conf = cmpsrv_conf_load(path, &errors);
+    conf = cmpsrv_conf_load(path, NULL, &errors);
     CU_ASSERT_EQUAL(conf == NULL, errors.n > 0);
     for (size_t i = 0; i < errors.n; i++)
         CU_ASSERT(strstr(errors.v[i], CANARY) == NULL);

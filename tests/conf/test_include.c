@@ -134,7 +134,7 @@ static void test_names_as_given(void)
     unload();
     write_file("here.yaml", "include: plain2.yaml\nserver: {workers: x}\n");
     write_file("plain2.yaml", "server: {max_body: x}\n");
-    conf = cmpsrv_conf_load("here.yaml", &errors);
+    conf = cmpsrv_conf_load("here.yaml", NULL, &errors);
     CU_ASSERT_FATAL(conf == NULL && errors.n > 2);
     CU_ASSERT(strncmp(errors.v[errors.n - 1], "plain2.yaml:1: server: max_body: ", 33) == 0);
     CU_ASSERT(chdir(before) == 0);

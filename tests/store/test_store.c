@@ -209,25 +209,35 @@ static void test_cert_get(void)
     place_free(&p);
 }
 
-static int unconfirmed(CMPSRV_STORE *s, unsigned key, int64_t now, unsigned *id, unsigned *txn)
+/* The number of the certificate that waits for certConf, 0 if there is none. */
+static int unconfirmed(CMPSRV_STORE *s, unsigned key, int64_t now)
 {
     unsigned char identity[CMPSRV_HASH], subject[CMPSRV_HASH], spki[CMPSRV_HASH];
     CMPSRV_CERT_ROW cert;
-    CMPSRV_TXN t;
     int found;
 
     memset(identity, 'i', CMPSRV_HASH);
     memset(subject, 's', CMPSRV_HASH);
     number_to(spki, CMPSRV_HASH, key);
-    found = cmpsrv_store_cert_unconfirmed(s, "factory", CA, identity, spki, subject, now, &cert, &t,
-                                          NULL);
+    found =
+        cmpsrv_store_cert_unconfirmed(s, "factory", CA, identity, spki, subject, now, &cert, NULL);
     if (found == 1) {
-        *id = cert.serial[19];
-        *txn = t.tid[15];
+        found = cert.serial[19];
         cmpsrv_cert_row_clear(&cert);
-        cmpsrv_txn_clear(&t);
     }
     return found;
+}
+
+/* Certificate id of key number 1 with its transaction, decided at `now`. */
+static CMPSRV_COMMIT issue_key_1(CMPSRV_STORE *s, unsigned id, int64_t now)
+{
+    CMPSRV_CHANGES c = {0};
+    CMPSRV_CERT_ROW *r = add_cert(&c, CMPSRV_CHANGE_CERT_INSERT, id);
+
+    number_to(r->spki_hash, CMPSRV_HASH, 1);
+    r->issued_at = now;
+    add_txn(&c, CMPSRV_CHANGE_TXN_INSERT, id, 1)->expires = now + 1000;
+    return commit(s, &c);
 }
 
 static void test_unconfirmed(void)
@@ -235,32 +245,81 @@ static void test_unconfirmed(void)
     PLACE p;
     CMPSRV_STORE *s = open_new(&p);
     CMPSRV_CHANGES c = {0};
-    unsigned id = 0, txn = 0;
 
-    CU_ASSERT_EQUAL(issue(s, 1), CMPSRV_COMMIT_DONE);
-    CU_ASSERT_EQUAL(unconfirmed(s, 1, 5000, &id, &txn), 1);
-    CU_ASSERT(id == 1 && txn == 1);
-    CU_ASSERT_EQUAL(unconfirmed(s, 1, 5001, &id, &txn), 0); /* expired */
-    CU_ASSERT_EQUAL(unconfirmed(s, 2, 5000, &id, &txn), 0); /* another key */
-    /* newer certificate of the same key */
-    number_to(add_cert(&c, CMPSRV_CHANGE_CERT_INSERT, 2)->spki_hash, CMPSRV_HASH, 1);
-    add_txn(&c, CMPSRV_CHANGE_TXN_INSERT, 2, 1);
-    CU_ASSERT_EQUAL(commit(s, &c), CMPSRV_COMMIT_DONE);
-    CU_ASSERT_EQUAL(unconfirmed(s, 1, 5000, &id, &txn), 1);
-    CU_ASSERT(id == 2 && txn == 2);
-    /* it goes out again under transaction 3, which replaces 2 */
-    add_txn(&c, CMPSRV_CHANGE_TXN_UPDATE, 2, 1)->state = CMPSRV_TXN_DONE;
-    number_to(add_txn(&c, CMPSRV_CHANGE_TXN_INSERT, 3, 1)->serial, 20, 2);
-    number_to(add_cert(&c, CMPSRV_CHANGE_TID_SPENT, 2)->tid, 16, 3);
-    CU_ASSERT_EQUAL(commit(s, &c), CMPSRV_COMMIT_DONE);
-    CU_ASSERT_EQUAL(unconfirmed(s, 1, 5000, &id, &txn), 1);
-    CU_ASSERT(id == 2 && txn == 3);
+    CU_ASSERT_EQUAL(issue_key_1(s, 1, 4000), CMPSRV_COMMIT_DONE);
+    CU_ASSERT_EQUAL(unconfirmed(s, 1, 4999), 1);
+    CU_ASSERT_EQUAL(unconfirmed(s, 1, 5000), 0); /* expired */
+    CU_ASSERT_EQUAL(unconfirmed(s, 2, 4999), 0); /* another key */
+    /* another one was decided on before the first was there: decide again */
+    CU_ASSERT_EQUAL(issue_key_1(s, 2, 4999), CMPSRV_COMMIT_CONFLICT);
+    CU_ASSERT_EQUAL(issue_key_1(s, 2, 5000), CMPSRV_COMMIT_DONE);
+    CU_ASSERT_EQUAL(unconfirmed(s, 1, 5000), 2);
     add_status(&c, 2, CMPSRV_CERT_UNCONFIRMED, CMPSRV_CERT_ACTIVE);
     CU_ASSERT_EQUAL(commit(s, &c), CMPSRV_COMMIT_DONE);
-    CU_ASSERT_EQUAL(unconfirmed(s, 1, 5000, &id, &txn), 1);
-    CU_ASSERT(id == 1 && txn == 1);
+    CU_ASSERT_EQUAL(unconfirmed(s, 1, 4999), 1);
     cmpsrv_store_free(s);
     place_free(&p);
+}
+
+/* Certificate 1 goes out again under transaction id. */
+static CMPSRV_COMMIT send_again(CMPSRV_STORE *s, unsigned id)
+{
+    CMPSRV_CHANGES c = {0};
+
+    add_txn(&c, CMPSRV_CHANGE_TXN_REPLACE, 1, 0)->expires = 7777;
+    number_to(add_txn(&c, CMPSRV_CHANGE_TXN_INSERT, id, 1)->serial, 20, 1);
+    number_to(add_cert(&c, CMPSRV_CHANGE_TID_SPENT, 1)->tid, 16, id);
+    return commit(s, &c);
+}
+
+/* Any number of starts at once replace each other in turn; none depends on which came before. */
+static void test_replace(void)
+{
+    PLACE p;
+    CMPSRV_STORE *s = open_new(&p);
+    CMPSRV_CHANGES c = {0};
+    CMPSRV_TXN t;
+
+    CU_ASSERT_EQUAL(send_again(s, 2), CMPSRV_COMMIT_CONFLICT); /* nothing to replace */
+    CU_ASSERT_EQUAL(issue(s, 1), CMPSRV_COMMIT_DONE);
+    for (unsigned id = 2; id <= 5; id++)
+        CU_ASSERT_EQUAL(send_again(s, id), CMPSRV_COMMIT_DONE);
+    for (unsigned id = 1; id <= 5; id++) {
+        unsigned char tid[16];
+
+        number_to(tid, sizeof(tid), id);
+        CU_ASSERT_EQUAL_FATAL(
+            cmpsrv_store_txn_get(s, "factory", cmpsrv_slice(tid, sizeof(tid)), &t, NULL), 1);
+        CU_ASSERT_EQUAL(t.state, id < 5 ? CMPSRV_TXN_DONE : CMPSRV_TXN_WAIT_CONF);
+        CU_ASSERT_EQUAL(t.end, id < 5 ? CMPSRV_END_REPLACED : CMPSRV_END_NONE);
+        CU_ASSERT_EQUAL(t.version, id < 5 ? 2 : 1);
+        CU_ASSERT_EQUAL(t.expires, id < 5 ? 7777 : 5005);
+        CU_ASSERT_PTR_NOT_NULL(t.answer.p);
+        cmpsrv_txn_clear(&t);
+    }
+    add_status(&c, 1, CMPSRV_CERT_UNCONFIRMED,
+               CMPSRV_CERT_REVOKED); /* while its owner starts over */
+    CU_ASSERT_EQUAL(commit(s, &c), CMPSRV_COMMIT_DONE);
+    CU_ASSERT_EQUAL(send_again(s, 6), CMPSRV_COMMIT_CONFLICT);
+    cmpsrv_store_free(s);
+    place_free(&p);
+}
+
+static void plan_of(const char *path, CMPSRV_STMT statement, char *plan, size_t size)
+{
+    char sql[2048];
+    sqlite3 *db = NULL;
+    sqlite3_stmt *st = NULL;
+
+    plan[0] = '\0';
+    snprintf(sql, sizeof(sql), "EXPLAIN QUERY PLAN %s", cmpsrv_sql_text(statement));
+    CU_ASSERT_EQUAL_FATAL(sqlite3_open(path, &db), SQLITE_OK);
+    CU_ASSERT_EQUAL_FATAL(sqlite3_prepare_v2(db, sql, -1, &st, NULL), SQLITE_OK);
+    while (sqlite3_step(st) == SQLITE_ROW)
+        snprintf(plan + strlen(plan), size - strlen(plan), "%s;",
+                 (const char *)sqlite3_column_text(st, 3));
+    sqlite3_finalize(st);
+    sqlite3_close(db);
 }
 
 /* Each request asks this: it must go by the key, then by the serial number. */
@@ -268,21 +327,13 @@ static void test_unconfirmed_plan(void)
 {
     PLACE p;
     CMPSRV_STORE *s = open_new(&p);
-    char sql[2048], plan[512] = "";
-    sqlite3 *db = NULL;
-    sqlite3_stmt *st = NULL;
+    char plan[512];
 
-    snprintf(sql, sizeof(sql), "EXPLAIN QUERY PLAN %s",
-             cmpsrv_sql_text(CMPSRV_ST_CERT_UNCONFIRMED));
-    CU_ASSERT_EQUAL_FATAL(sqlite3_open(p.path, &db), SQLITE_OK);
-    CU_ASSERT_EQUAL_FATAL(sqlite3_prepare_v2(db, sql, -1, &st, NULL), SQLITE_OK);
-    while (sqlite3_step(st) == SQLITE_ROW)
-        snprintf(plan + strlen(plan), sizeof(plan) - strlen(plan), "%s;",
-                 (const char *)sqlite3_column_text(st, 3));
+    plan_of(p.path, CMPSRV_ST_CERT_UNCONFIRMED, plan, sizeof(plan));
     CU_ASSERT_PTR_NOT_NULL(strstr(plan, "c USING INDEX certificate_spki"));
     CU_ASSERT_PTR_NOT_NULL(strstr(plan, "t USING INDEX txn_serial (serial=? AND ca_id=?)"));
-    sqlite3_finalize(st);
-    sqlite3_close(db);
+    plan_of(p.path, CMPSRV_ST_TXN_REPLACE, plan, sizeof(plan));
+    CU_ASSERT_PTR_NOT_NULL(strstr(plan, "txn USING INDEX txn_serial (serial=? AND ca_id=?)"));
     cmpsrv_store_free(s);
     place_free(&p);
 }
@@ -527,6 +578,6 @@ static void test_backup_and_check(void)
 
 TEST_MAIN("store", TEST(test_cert_insert), TEST(test_cert_status), TEST(test_txn),
           TEST(test_entity), TEST(test_all_or_nothing), TEST(test_cert_get), TEST(test_unconfirmed),
-          TEST(test_unconfirmed_plan), TEST(test_walks), TEST(test_ca), TEST(test_derive_key),
-          TEST(test_open_refuses), TEST(test_migration), TEST(test_migration_all_or_nothing),
-          TEST(test_backup_and_check))
+          TEST(test_replace), TEST(test_unconfirmed_plan), TEST(test_walks), TEST(test_ca),
+          TEST(test_derive_key), TEST(test_open_refuses), TEST(test_migration),
+          TEST(test_migration_all_or_nothing), TEST(test_backup_and_check))
