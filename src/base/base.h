@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * base: what every layer stands on. Refusals (err), log, secrets, time, random octets, byte
- * buffers. Knows nothing of CMP but the reason table.
+ * buffers, JSON. Knows nothing of CMP but the reason table.
  */
 #ifndef CMPSRV_BASE_H
 #define CMPSRV_BASE_H
@@ -103,6 +103,26 @@ char *cmpsrv_time_iso(int64_t ms, char out[25]);
 /* CSPRNG octets, 1/0. Never gives a weak answer. */
 int cmpsrv_random(unsigned char *out, size_t n);
 
+/* ---- JSON: for log lines, audit records and --json ---------------------------------------------
+ */
+
+/* A growing buffer; start with {0}. Strings are valid JSON whatever goes in: invalid UTF-8 becomes
+ * U+FFFD. */
+typedef struct {
+    char *p;
+    size_t n, cap;
+    int failed;
+} CMPSRV_JSON;
+void cmpsrv_json_raw(CMPSRV_JSON *j, const char *text);
+void cmpsrv_json_string(CMPSRV_JSON *j, const char *text); /* with its quotes */
+/* ,"key":"value" with the comma only if something stands before; value NULL: nothing. */
+void cmpsrv_json_field(CMPSRV_JSON *j, const char *key, const char *value);
+void cmpsrv_json_field_int(CMPSRV_JSON *j, const char *key, int64_t value);
+/* The same, of text that is JSON already. */
+void cmpsrv_json_field_raw(CMPSRV_JSON *j, const char *key, const char *json);
+/* Ends: the NUL-terminated buffer, or NULL if anything failed. */
+char *cmpsrv_json_finish(CMPSRV_JSON *j);
+
 /* ---- log --------------------------------------------------------------------------------------
  */
 
@@ -112,16 +132,30 @@ typedef enum {
     CMPSRV_LOG_INFO,
     CMPSRV_LOG_DEBUG
 } CMPSRV_LOG_LEVEL;
-/* Where lines go; the level is checked before. The default sink writes "TIME LEVEL text" to stderr.
+typedef enum { CMPSRV_LOG_TEXT, CMPSRV_LOG_JSON } CMPSRV_LOG_FORMAT;
+
+/*
+ * Where lines go; the level is checked before. A line is one write(2) to fd: "TIME LEVEL text", or
+ * an object with time, level and message; or one syslog(3) call, without the time. What is in it
+ * cannot make it two: control characters become \xHH. The functions that write take NULL for no
+ * log.
  */
 typedef struct cmpsrv_log_st CMPSRV_LOG;
 CMPSRV_LOG *cmpsrv_log_new(CMPSRV_LOG_LEVEL level, int fd);
 void cmpsrv_log_free(CMPSRV_LOG *log);
-void cmpsrv_log_set_level(CMPSRV_LOG *log, CMPSRV_LOG_LEVEL level);
+void cmpsrv_log_set(CMPSRV_LOG *log, CMPSRV_LOG_LEVEL level, CMPSRV_LOG_FORMAT format,
+                    int use_syslog);
 int cmpsrv_log_enabled(const CMPSRV_LOG *log, CMPSRV_LOG_LEVEL level);
-/* One line, one write(2); control characters in it become \xHH. log may be NULL: nothing happens.
- */
 void cmpsrv_log(CMPSRV_LOG *log, CMPSRV_LOG_LEVEL level, const char *fmt, ...) CMPSRV_PRINTF(3, 4);
+
+/* What belongs to a line, in order; value NULL: left out. As text key=value, quoted where it takes
+ * quotes. */
+typedef struct {
+    const char *key, *value;
+    int is_number;
+} CMPSRV_LOG_FIELD;
+void cmpsrv_log_fields(CMPSRV_LOG *log, CMPSRV_LOG_LEVEL level, const char *message,
+                       const CMPSRV_LOG_FIELD *fields, size_t n);
 
 /* ---- planted faults (only with --enable-fault-injection) ---------------------------------------
  */

@@ -45,6 +45,8 @@ typedef struct cmpsrv_conf_server_st {
     int64_t message_timeout; /* ms: all of a message, from its first octet */
     int64_t idle_timeout;    /* ms: a connection without a message */
     int log_level;           /* CMPSRV_LOG_LEVEL */
+    int log_format;          /* CMPSRV_LOG_FORMAT */
+    int log_syslog;          /* instead of stderr */
 } CMPSRV_CONF_SERVER;
 
 typedef struct cmpsrv_conf_signer_st {

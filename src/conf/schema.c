@@ -36,6 +36,7 @@ SAME_HEAD(CMPSRV_CONF_ALIAS);
 WORDS(w_conformance, {"rfc9483", 0, 0}, {"ejbca", 1, 0});
 WORDS(w_log_level, {"error", CMPSRV_LOG_ERROR, 0}, {"warning", CMPSRV_LOG_WARNING, 0},
       {"info", CMPSRV_LOG_INFO, 0}, {"debug", CMPSRV_LOG_DEBUG, 0});
+WORDS(w_log_format, {"text", CMPSRV_LOG_TEXT, 0}, {"json", CMPSRV_LOG_JSON, 0});
 WORDS(w_listen, {"http://", 0, 0}, {"https://", 0, 1}, {"unix:", 0, 1});
 WORDS(w_store, {"sqlite:", 0, 0}, {"postgresql://", 0, 1}, {"postgres://", 0, 1});
 WORDS(w_url, {"http://", 0, 0}, {"https://", 0, 0}, {"ldap://", 0, 0}, {"ldaps://", 0, 0});
@@ -94,6 +95,7 @@ WORDS(w_certreqid, {"echoed", 1, 0}, {"badRequest", 0, 0});
 TYPE(t_bool) = {.allowed = "yes or no", .set = cmpsrv_conf_set_bool};
 WORD_TYPE(t_conformance, w_conformance, "rfc9483 or ejbca");
 WORD_TYPE(t_log_level, w_log_level, "error, warning, info or debug");
+WORD_TYPE(t_log_format, w_log_format, "text or json");
 WORD_TYPE(t_signature_digest, w_signature_digest, "sha256, sha384 or sha512");
 WORD_TYPE(t_operationmode, w_operationmode, "ra (client: not supported yet)");
 WORD_TYPE(t_responseprotection, w_responseprotection, "signature, pbe or mirror");
@@ -174,7 +176,6 @@ LATER_TYPE(t_later_text, "text");
 LATER_TYPE(t_later_number, "integer");
 LATER_TYPE(t_later_list, "list");
 LATER_TYPE(t_later_range, "range MIN..MAX");
-LATER_TYPE(t_later_log, "text or json");
 LATER_TYPE(t_later_package, "rfc or privatekeyinfo");
 LATER_TYPE(t_later_value, "ejbca or bare");
 LATER_TYPE(t_later_pwri, "rfc9483 or pwri-kek");
@@ -201,9 +202,9 @@ static const CONF_ROW rows[] = {
 {S, "max_connections", &t_max_connections, DFLT("4096"), F(max_connections), "connections at a time"},
 {S, "message_timeout", &t_timeout, DFLT("10s"), F(message_timeout), "time for a message to arrive whole"},
 {S, "idle_timeout", &t_timeout, DFLT("60s"), F(idle_timeout), "time after which a connection without a message is closed"},
-{S, "log.format", &t_later_log, DFLT("text"), LATER("text"), "lines for people or JSON"},
+{S, "log.format", &t_log_format, DFLT("text"), F(log_format), "lines for people or JSON"},
 {S, "log.level", &t_log_level, DFLT("info"), F(log_level), "least level that is logged"},
-{S, "log.syslog", &t_bool, DFLT("no"), LATER("no"), "log to syslog instead of stderr"},
+{S, "log.syslog", &t_bool, DFLT("no"), F(log_syslog), "log to syslog instead of stderr"},
 {S, "tls.certificate", &t_later_text, DFLT(""), LATER(NULL), "certificate of https"},
 {S, "tls.key", &t_later_text, DFLT(""), LATER(NULL), "key of https"},
 {S, "tls.client_ca", &t_later_text, DFLT(""), LATER(NULL), "CAs of client certificates"},

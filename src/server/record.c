@@ -61,75 +61,99 @@ int cmpsrv_audit_collect(CMPSRV_REQUEST *req)
     return 1;
 }
 
-static void append(char *out, size_t size, const char *fmt, ...) CMPSRV_PRINTF(3, 4);
-static void append(char *out, size_t size, const char *fmt, ...)
-{
-    size_t n = strlen(out);
-    va_list ap;
+/* ---- the request's line in the log -------------------------------------------------------------
+ */
 
-    va_start(ap, fmt);
-    vsnprintf(out + n, size - n, fmt, ap);
-    va_end(ap);
+typedef struct {
+    CMPSRV_LOG_FIELD v[32];
+    size_t n;
+} FIELDS;
+
+static void add(FIELDS *f, const char *key, const char *value)
+{
+    if (value != NULL && f->n < CMPSRV_ARRAY_SIZE(f->v))
+        f->v[f->n++] = (CMPSRV_LOG_FIELD){.key = key, .value = value};
 }
 
-static void append_result(const CMPSRV_REQUEST *req, char *line, size_t size)
+static const char *result_of(const CMPSRV_REQUEST *req)
+{
+    return req->is_replay                               ? "repeated"
+           : req->why.reason == CMPSRV_R_NONE           ? "granted"
+           : req->why.reason == CMPSRV_R_SYSTEM_FAILURE ? "failed"
+                                                        : "refused";
+}
+
+static void add_result(FIELDS *f, const CMPSRV_REQUEST *req)
 {
     const CMPSRV_REASON_INFO *info = CMPSRV_reason_info(req->why.reason);
-    char serial[2 * CMPSRV_MAX_SERIAL + 1];
 
+    add(f, "result", result_of(req));
     if (req->is_replay)
-        append(line, size, " repeated");
-    else if (req->why.reason == CMPSRV_R_NONE)
-        append(line, size, " granted%s%s", req->event == NULL ? "" : " ",
-               req->event == NULL ? "" : req->event);
-    else
-        append(line, size, " %s %s %s: %s",
-               req->why.reason == CMPSRV_R_SYSTEM_FAILURE ? "failed" : "refused", info->name,
-               CMPSRV_failinfo_name(info->fail_info), req->why.detail);
-    if (serial_of(req).p != NULL)
-        append(line, size, " serial=%s", cmpsrv_hex(serial_of(req), serial, sizeof(serial)));
+        return;
+    if (req->why.reason == CMPSRV_R_NONE) {
+        add(f, "event", req->event);
+        return;
+    }
+    add(f, "reason", info->name);
+    add(f, "failInfo", CMPSRV_failinfo_name(info->fail_info));
+    add(f, "detail", req->why.detail);
 }
 
-/* What the client said went wrong; escaped by wire. */
-static void append_client_text(const CMPSRV_REQUEST *req, char *line, size_t size)
+/* What the client said went wrong; escaped by wire. NULL: nothing. */
+static const char *client_text(const CMPSRV_REQUEST *req, char *text, size_t size)
 {
-    char text[256] = "";
-
+    text[0] = '\0';
     if (req->msg.body_type == CMPSRV_BODY_ERROR)
-        cmpsrv_error_text(req->msg.body_value, text, sizeof(text));
+        cmpsrv_error_text(req->msg.body_value, text, size);
     else if (req->msg.body_type == CMPSRV_BODY_CERTCONF && req->has_cert && !req->accepted)
-        snprintf(text, sizeof(text), "%s", req->view.conf.text);
-    if (text[0] != '\0')
-        append(line, size, " client says \"%s\"", text);
+        snprintf(text, size, "%s", req->view.conf.text);
+    return text[0] == '\0' ? NULL : text;
 }
 
-static void append_times(const CMPSRV_REQUEST *req, char *line, size_t size)
+/* Keys and values of the stages' times, at debug. */
+typedef struct {
+    char key[16][24], value[16][16];
+} TIMES;
+
+static void add_times(FIELDS *f, const CMPSRV_REQUEST *req, TIMES *t)
 {
     const char *name;
 
-    append(line, size, " ms:");
-    for (size_t i = 0; (name = cmpsrv_stage_name(i)) != NULL; i++)
-        append(line, size, " %s=%.2f", name, (double)req->stage_us[i] / 1000.0);
+    for (size_t i = 0; (name = cmpsrv_stage_name(i)) != NULL; i++) {
+        snprintf(t->key[i], sizeof(t->key[i]), "ms.%s", name);
+        snprintf(t->value[i], sizeof(t->value[i]), "%.3f", (double)req->stage_us[i] / 1000.0);
+        add(f, t->key[i], t->value[i]);
+        f->v[f->n - 1].is_number = 1;
+    }
 }
 
 void cmpsrv_log_request(const CMPSRV_REQUEST *req)
 {
     CMPSRV_LOG *log = req->srv->log;
-    char line[2000] = "", tid[2 * CMPSRV_MAX_TRANSACTION_ID + 1];
-    int failed = req->why.reason == CMPSRV_R_SYSTEM_FAILURE;
+    const CMPSRV_IDENTITY *who = &req->auth.identity;
+    char tid[2 * CMPSRV_MAX_TRANSACTION_ID + 1], serial[2 * CMPSRV_MAX_SERIAL + 1], text[256];
+    CMPSRV_LOG_LEVEL level =
+        req->why.reason == CMPSRV_R_SYSTEM_FAILURE ? CMPSRV_LOG_ERROR : CMPSRV_LOG_INFO;
+    FIELDS f = {.n = 0};
+    TIMES times;
 
-    if (!cmpsrv_log_enabled(log, failed ? CMPSRV_LOG_ERROR : CMPSRV_LOG_INFO))
+    if (!cmpsrv_log_enabled(log, level))
         return;
-    append(
-        line, sizeof(line), "alias=%s tid=%s %s -> %s", req->alias == NULL ? "?" : req->alias->name,
-        cmpsrv_hex(req->msg.transaction_id, tid, sizeof(tid)), cmpsrv_body_name(req->msg.body_type),
-        req->is_replay ? "same answer" : cmpsrv_body_name(req->answer_type));
-    if (req->auth.identity.proven)
-        append(line, sizeof(line), " %s:%s \"%s\"", req->auth.identity.module,
-               req->auth.identity.source, req->auth.identity.name);
-    append_result(req, line, sizeof(line));
-    append_client_text(req, line, sizeof(line));
+    add(&f, "alias", req->alias == NULL ? NULL : req->alias->name);
+    if (req->msg.transaction_id.p != NULL)
+        add(&f, "transactionID", cmpsrv_hex(req->msg.transaction_id, tid, sizeof(tid)));
+    add(&f, "in", cmpsrv_body_name(req->msg.body_type));
+    add(&f, "out", req->is_replay ? "the same answer" : cmpsrv_body_name(req->answer_type));
+    if (who->proven) {
+        add(&f, "module", who->module);
+        add(&f, "source", who->source);
+        add(&f, "identity", who->name);
+    }
+    add_result(&f, req);
+    if (serial_of(req).p != NULL)
+        add(&f, "serial", cmpsrv_hex(serial_of(req), serial, sizeof(serial)));
+    add(&f, "client_says", client_text(req, text, sizeof(text)));
     if (cmpsrv_log_enabled(log, CMPSRV_LOG_DEBUG))
-        append_times(req, line, sizeof(line));
-    cmpsrv_log(log, failed ? CMPSRV_LOG_ERROR : CMPSRV_LOG_INFO, "%s", line);
+        add_times(&f, req, &times);
+    cmpsrv_log_fields(log, level, "request", f.v, f.n);
 }

@@ -148,7 +148,8 @@ CMPSRV_EXPORT int CMPSRV_SERVER_load(CMPSRV_SERVER *srv, const char *yaml_file)
         cmpsrv_snapshot_free(s);
         return 0;
     }
-    cmpsrv_log_set_level(srv->log, (CMPSRV_LOG_LEVEL)s->conf->server.log_level);
+    cmpsrv_log_set(srv->log, (CMPSRV_LOG_LEVEL)s->conf->server.log_level,
+                   (CMPSRV_LOG_FORMAT)s->conf->server.log_format, s->conf->server.log_syslog);
     pthread_mutex_lock(&srv->lock);
     srv->snapshot = s;
     pthread_mutex_unlock(&srv->lock);

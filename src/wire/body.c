@@ -349,7 +349,6 @@ void cmpsrv_error_text(CMPSRV_SLICE body_value, char *out, size_t size)
     }
     if (status.text.p == NULL)
         return;
-    append(out, size, " \"");
+    append(out, size, ": ");
     append(out, size, cmpsrv_escape(status.text, text, sizeof(text)));
-    append(out, size, "\"");
 }

@@ -123,5 +123,45 @@ static void test_log_is_one_line(void)
     close(fds[1]);
 }
 
+/* What one call writes. */
+static void logged(CMPSRV_LOG_FORMAT format, const char *message, const CMPSRV_LOG_FIELD *fields,
+                   size_t n, char line[512])
+{
+    int fds[2];
+    CMPSRV_LOG *log;
+
+    memset(line, 0, 512);
+    CU_ASSERT_FATAL(pipe(fds) == 0);
+    log = cmpsrv_log_new(CMPSRV_LOG_ERROR, fds[1]);
+    cmpsrv_log_set(log, CMPSRV_LOG_INFO, format, 0);
+    cmpsrv_log_fields(log, CMPSRV_LOG_DEBUG, "too quiet", NULL, 0);
+    cmpsrv_log_fields(log, CMPSRV_LOG_INFO, message, fields, n);
+    CU_ASSERT(read(fds[0], line, 511) > 0);
+    cmpsrv_log_free(log);
+    close(fds[0]);
+    close(fds[1]);
+}
+
+static void test_log_fields(void)
+{
+    const CMPSRV_LOG_FIELD fields[] = {{"a", "plain", 0},
+                                       {"b", "two words", 0},
+                                       {"c", NULL, 0},
+                                       {"d", "x=\"\n{", 0},
+                                       {"e", "1.5", 1}};
+    char line[512];
+
+    logged(CMPSRV_LOG_TEXT, "m", fields, CMPSRV_ARRAY_SIZE(fields), line);
+    CU_ASSERT_PTR_NOT_NULL(
+        strstr(line, "Z INFO  m a=plain b=\"two words\" d=\"x=\\x22\\x0a{\" e=1.5\n"));
+    logged(CMPSRV_LOG_JSON, "\xff\"", fields, CMPSRV_ARRAY_SIZE(fields), line);
+    CU_ASSERT_PTR_NOT_NULL(
+        strstr(line, "\",\"level\":\"info\",\"message\":\"\xef\xbf\xbd\\\"\",\"a\":\"plain\","
+                     "\"b\":\"two words\",\"d\":\"x=\\\"\\u000a{\",\"e\":1.5}\n"));
+    CU_ASSERT(strncmp(line, "{\"time\":\"20", 11) == 0);
+    CU_ASSERT_PTR_EQUAL(strchr(line, '\n'), line + strlen(line) - 1);
+}
+
 TEST_MAIN("base", TEST(test_hex_and_escape), TEST(test_time), TEST(test_refusals),
-          TEST(test_reason_table), TEST(test_secrets), TEST(test_log_is_one_line))
+          TEST(test_reason_table), TEST(test_secrets), TEST(test_log_is_one_line),
+          TEST(test_log_fields))

@@ -334,8 +334,8 @@ static void test_error_text(void)
         const char *content, *text;
     } cases[] = {
         {"3003 020102", "status 2"},
-        {"300d 020102 30040c026e6f 03020640", "status 2 badMessageCheck \"no\""},
-        {"300e 020102 30050c03 6e220a 0302 0640", "status 2 badMessageCheck \"n\\x22\\x0a\""},
+        {"300d 020102 30040c026e6f 03020640", "status 2 badMessageCheck: no"},
+        {"300e 020102 30050c03 6e220a 0302 0640", "status 2 badMessageCheck: n\\x22\\x0a"},
         {"3009 020102 0304 00804001", "status 2 badAlg badPOP notAuthorized"},
         {"300c 020102 0307 00 0000000000ff", "status 2"},
         {"3003 020102 020105 30040c026e6f", "status 2"},

@@ -2,7 +2,7 @@
 /* Writing JSON: one growing buffer, strings that are valid whatever goes in. */
 #include "config.h"
 
-#include "watch/watch.h"
+#include "base/base.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -101,6 +101,12 @@ void cmpsrv_json_field_int(CMPSRV_JSON *j, const char *key, int64_t value)
     put_key(j, key);
     snprintf(number, sizeof(number), "%lld", (long long)value);
     cmpsrv_json_raw(j, number);
+}
+
+void cmpsrv_json_field_raw(CMPSRV_JSON *j, const char *key, const char *json)
+{
+    put_key(j, key);
+    cmpsrv_json_raw(j, json);
 }
 
 char *cmpsrv_json_finish(CMPSRV_JSON *j)
