@@ -71,6 +71,8 @@ int cmpsrv_lint_tbs(const CMPSRV_CA *ca, const CMPSRV_DECISION *d, CMPSRV_SLICE 
 int cmpsrv_ca_crl(const CMPSRV_CA *ca, CMPSRV_STORE *store, CMPSRV_BYTES *der, CMPSRV_REFUSAL *why);
 /* Whether the CRL file is missing or more than half of its validity has passed at `now`. */
 int cmpsrv_ca_crl_is_due(const CMPSRV_CA *ca, int64_t now);
+/* Whether the CRL file is there, of this CA, and its nextUpdate not over. */
+int cmpsrv_ca_crl_is_fresh(const CMPSRV_CA *ca, int64_t now);
 
 /* CRLReason by its RFC 5280 name or number ("keyCompromise", "1"), -1 if unknown; and back
  * ("unspecified"). */

@@ -281,19 +281,30 @@ static X509_CRL *read_crl(const char *path)
     return crl;
 }
 
+/* thisUpdate and nextUpdate of the file; one of another CA (a rollover) or with damage is as good
+ * as none. 1/0. */
+static int read_times(const CMPSRV_CA *ca, int64_t *from, int64_t *to)
+{
+    X509_CRL *crl = ca->conf->crl_file == NULL ? NULL : read_crl(ca->conf->crl_file);
+    int ok = crl != NULL &&
+             X509_NAME_cmp(X509_CRL_get_issuer(crl), X509_get_subject_name(ca->issuer.cert)) == 0 &&
+             to_ms(X509_CRL_get0_lastUpdate(crl), from) && to_ms(X509_CRL_get0_nextUpdate(crl), to);
+
+    X509_CRL_free(crl);
+    return ok;
+}
+
 int cmpsrv_ca_crl_is_due(const CMPSRV_CA *ca, int64_t now)
 {
-    X509_CRL *crl = NULL;
     int64_t from, to;
-    int due;
 
-    if (ca->conf->crl_file == NULL)
-        return 0;
-    /* A file of another CA (a rollover) or with damage is as good as none. */
-    due = (crl = read_crl(ca->conf->crl_file)) == NULL ||
-          X509_NAME_cmp(X509_CRL_get_issuer(crl), X509_get_subject_name(ca->issuer.cert)) != 0 ||
-          !to_ms(X509_CRL_get0_lastUpdate(crl), &from) ||
-          !to_ms(X509_CRL_get0_nextUpdate(crl), &to) || now - from > (to - from) / 2;
-    X509_CRL_free(crl);
-    return due;
+    return ca->conf->crl_file != NULL &&
+           (!read_times(ca, &from, &to) || now - from > (to - from) / 2);
+}
+
+int cmpsrv_ca_crl_is_fresh(const CMPSRV_CA *ca, int64_t now)
+{
+    int64_t from, to;
+
+    return read_times(ca, &from, &to) && now <= to;
 }

@@ -107,9 +107,9 @@ int cmpsrv_collect_status(CMPSRV_REQUEST *req, CMPSRV_CERT_STATUS to, int reason
     if (to == CMPSRV_CERT_REVOKED || to == CMPSRV_CERT_HOLD) {
         ch->u.status.revoked_at = req->now;
         ch->u.status.reason = reason;
+        req->revoked = 1;
     }
-    req->revoked |=
-        to == CMPSRV_CERT_REVOKED || to == CMPSRV_CERT_HOLD || req->cert.status == CMPSRV_CERT_HOLD;
+    req->crl_due |= req->revoked || req->cert.status == CMPSRV_CERT_HOLD;
     return 1;
 }
 

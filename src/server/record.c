@@ -20,13 +20,24 @@ static CMPSRV_SLICE serial_of(const CMPSRV_REQUEST *req)
                          : cmpsrv_slice(NULL, 0);
 }
 
+/* What happened, in one word; NULL: nothing that is worth a record. */
+static const char *event_of(const CMPSRV_REQUEST *req)
+{
+    return req->why.reason != CMPSRV_R_NONE ? "refused" : req->event;
+}
+
+static const CMPSRV_CA *ca_of(const CMPSRV_REQUEST *req)
+{
+    return req->cert_ca != NULL ? req->cert_ca : req->ca;
+}
+
 /* One record for every issuance, confirmation, revocation, and refusal of somebody who is known. */
 int cmpsrv_audit_collect(CMPSRV_REQUEST *req)
 {
     int refused = req->why.reason != CMPSRV_R_NONE;
-    const CMPSRV_CA *ca = req->cert_ca != NULL ? req->cert_ca : req->ca;
+    const CMPSRV_CA *ca = ca_of(req);
     CMPSRV_AUDIT_EVENT e = {
-        .event = refused ? "refused" : req->event,
+        .event = event_of(req),
         .alias = req->alias == NULL ? NULL : req->alias->name,
         .tid = req->msg.transaction_id,
         .body_type = req->msg.body_type,
@@ -156,4 +167,31 @@ void cmpsrv_log_request(const CMPSRV_REQUEST *req)
     if (cmpsrv_log_enabled(log, CMPSRV_LOG_DEBUG))
         add_times(&f, req, &times);
     cmpsrv_log_fields(log, level, "request", f.v, f.n);
+}
+
+/* ---- the counters ------------------------------------------------------------------------------
+ */
+
+void cmpsrv_count_request(const CMPSRV_REQUEST *req)
+{
+    const CMPSRV_REASON_INFO *info = CMPSRV_reason_info(req->why.reason);
+    const char *labels[] = {req->alias == NULL ? "" : req->alias->name,
+                            req->msg.body_type < 0 ? "" : cmpsrv_body_name(req->msg.body_type),
+                            result_of(req), req->why.reason == CMPSRV_R_NONE ? "" : info->name};
+
+    cmpsrv_metrics_count(req->srv->metrics, CMPSRV_METRIC_REQUESTS, labels);
+    cmpsrv_metrics_stages(req->srv->metrics, req->stage_us);
+}
+
+void cmpsrv_count_commit(const CMPSRV_REQUEST *req)
+{
+    CMPSRV_METRICS *m = req->srv->metrics;
+    const char *ca = ca_of(req) == NULL ? "" : ca_of(req)->conf->name, *event = event_of(req);
+
+    if (event != NULL && req->auth.identity.proven)
+        cmpsrv_metrics_count(m, CMPSRV_METRIC_AUDIT, &event);
+    if (req->why.reason == CMPSRV_R_NONE && req->issued.serial_len > 0 && !req->is_reissue)
+        cmpsrv_metrics_count(m, CMPSRV_METRIC_ISSUED, &ca);
+    if (req->revoked)
+        cmpsrv_metrics_count(m, CMPSRV_METRIC_REVOKED, &ca);
 }

@@ -102,7 +102,7 @@ static void publish_crl(CMPSRV_REQUEST *req)
 {
     CMPSRV_REFUSAL why = {0};
 
-    if (!req->revoked || req->cert_ca == NULL ||
+    if (!req->crl_due || req->cert_ca == NULL ||
         cmpsrv_ca_crl(req->cert_ca, req->srv->store, NULL, &why))
         return;
     atomic_store(&req->srv->crl_failed, 1);
@@ -126,10 +126,12 @@ static int stage_commit(CMPSRV_REQUEST *req)
     if (req->changes.n == 0)
         return 1;
     req->outcome = cmpsrv_store_commit(req->srv->store, &req->changes, &why);
-    if (req->outcome == CMPSRV_COMMIT_DONE)
+    if (req->outcome == CMPSRV_COMMIT_DONE) {
+        cmpsrv_count_commit(req);
         publish_crl(req);
-    else if (req->outcome != CMPSRV_COMMIT_CONFLICT)
+    } else if (req->outcome != CMPSRV_COMMIT_CONFLICT) {
         req->why = why;
+    }
     return req->outcome == CMPSRV_COMMIT_DONE;
 }
 
@@ -187,7 +189,7 @@ static void drop_results(CMPSRV_REQUEST *req)
     cmpsrv_issued_clear(&req->issued);
     cmpsrv_changes_clear(&req->changes);
     cmpsrv_bytes_clear(&req->core_answer);
-    req->implicit = req->revoked = 0;
+    req->implicit = req->revoked = req->crl_due = 0;
     req->event = NULL;
     req->next = 0;
     req->end = 0;
@@ -259,6 +261,7 @@ void cmpsrv_request_run(CMPSRV_REQUEST *req)
         rewind_request(req);
     }
     cmpsrv_log_request(req);
+    cmpsrv_count_request(req);
     ERR_clear_error();
 }
 

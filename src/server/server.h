@@ -27,6 +27,11 @@ const CMPSRV_CONF_SERVER *cmpsrv_server_conf(CMPSRV_SERVER *srv);
 int cmpsrv_server_check(OSSL_LIB_CTX *libctx, const char *propq, const char *file, CMPSRV_LOG *log,
                         CMPSRV_CONF_ERRORS *errors);
 
+/* For the admin listener: appends a line for each check (store, keys, CRLs); 1 if all are fine.
+ * Takes as long as the store does. The current values of all metrics, in Prometheus' format. */
+int cmpsrv_server_ready(CMPSRV_SERVER *srv, CMPSRV_JSON *out);
+void cmpsrv_server_metrics(CMPSRV_SERVER *srv, CMPSRV_JSON *out);
+
 /* The stages of the line in order, for logs and metrics; NULL after the last. */
 const char *cmpsrv_stage_name(size_t i);
 

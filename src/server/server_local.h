@@ -43,6 +43,7 @@ struct cmpsrv_server_st {
     pthread_mutex_t lock; /* of snapshot */
     CMPSRV_SNAPSHOT *snapshot;
     CMPSRV_STORE *store;
+    CMPSRV_METRICS *metrics;
     CMPSRV_LOG *log;
     char *node;  /* name of this writer in the store */
     char *error; /* of the last load */
@@ -116,7 +117,8 @@ struct cmpsrv_request_st {
     CMPSRV_CHANGES changes;
     CMPSRV_BYTES core_answer; /* PKIMessage as the core made it */
     int implicit;             /* the core granted implicitConfirm */
-    int revoked;              /* the changes revoke something: a CRL is due */
+    int revoked;              /* the changes revoke something */
+    int crl_due;              /* they do, or take it back */
     const char *event;        /* for the audit record */
     CMPSRV_TXN_STATE next;    /* state the transaction moves to */
     CMPSRV_TXN_END end;
@@ -178,6 +180,9 @@ int cmpsrv_stage_protect(CMPSRV_REQUEST *req);
  * --------------------------------------------------- */
 int cmpsrv_audit_collect(CMPSRV_REQUEST *req);
 void cmpsrv_log_request(const CMPSRV_REQUEST *req);
+/* Counts the request; counts what its commit made durable. */
+void cmpsrv_count_request(const CMPSRV_REQUEST *req);
+void cmpsrv_count_commit(const CMPSRV_REQUEST *req);
 
 /* ---- request.c: THE LINE
  * ---------------------------------------------------------------------------- */

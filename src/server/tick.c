@@ -33,17 +33,20 @@ static int take_row(void *arg, const CMPSRV_TXN *row)
     return ++b->n < BATCH;
 }
 
+/* What becomes of a certificate that nobody confirmed in time. */
+static const char revoked_event[] = "expired", kept_event[] = "kept unconfirmed";
+
 static int collect_expiry_audit(CMPSRV_CHANGES *changes, const CMPSRV_TXN *t,
-                                const CMPSRV_CERT_ROW *cert, int revoked)
+                                const CMPSRV_CERT_ROW *cert, const char *event)
 {
     CMPSRV_AUDIT_EVENT e = {
-        .event = revoked ? "expired" : "kept unconfirmed",
+        .event = event,
         .alias = t->alias,
         .tid = cmpsrv_slice(t->tid, t->tid_len),
         .body_type = -1,
         .serial = cmpsrv_slice(cert->serial, cert->serial_len),
         .end_entity = cert->end_entity,
-        .reason = revoked ? 0 : -1,
+        .reason = event == revoked_event ? 0 : -1,
     };
     char *text = cmpsrv_audit_record(&e);
     CMPSRV_CHANGE *ch = text == NULL ? NULL : cmpsrv_changes_add(changes, CMPSRV_CHANGE_AUDIT);
@@ -60,7 +63,7 @@ static int collect_expiry_audit(CMPSRV_CHANGES *changes, const CMPSRV_TXN *t,
  * gone: revoked. */
 static int collect_unconfirmed(CMPSRV_SERVER *srv, const CMPSRV_CONF_ALIAS *alias,
                                const CMPSRV_TXN *t, int64_t now, CMPSRV_CHANGES *changes,
-                               int *revoked, CMPSRV_REFUSAL *why)
+                               const char **event, CMPSRV_REFUSAL *why)
 {
     int keep = alias != NULL && alias->unconfirmed == CMPSRV_UNCONFIRMED_KEEP;
     CMPSRV_CERT_ROW cert = {0};
@@ -69,7 +72,6 @@ static int collect_unconfirmed(CMPSRV_SERVER *srv, const CMPSRV_CONF_ALIAS *alia
                                       &cert, why);
     int ok = found >= 0;
 
-    *revoked = 0;
     if (found == 1 && cert.status == CMPSRV_CERT_UNCONFIRMED) {
         if ((ch = cmpsrv_changes_add(changes, CMPSRV_CHANGE_CERT_STATUS)) != NULL) {
             memcpy(ch->u.status.ca_id, cert.ca_id, CMPSRV_HASH);
@@ -79,11 +81,20 @@ static int collect_unconfirmed(CMPSRV_SERVER *srv, const CMPSRV_CONF_ALIAS *alia
             ch->u.status.to = keep ? CMPSRV_CERT_ACTIVE : CMPSRV_CERT_REVOKED;
             ch->u.status.revoked_at = keep ? 0 : now;
         }
-        ok = ch != NULL && collect_expiry_audit(changes, t, &cert, !keep);
-        *revoked = !keep;
+        *event = keep ? kept_event : revoked_event;
+        ok = ch != NULL && collect_expiry_audit(changes, t, &cert, *event);
     }
     cmpsrv_cert_row_clear(&cert);
     return ok;
+}
+
+static void count_expiry(CMPSRV_SERVER *srv, const CMPSRV_CA *ca, const char *event)
+{
+    const char *name = ca == NULL ? "" : ca->conf->name;
+
+    cmpsrv_metrics_count(srv->metrics, CMPSRV_METRIC_AUDIT, &event);
+    if (event == revoked_event)
+        cmpsrv_metrics_count(srv->metrics, CMPSRV_METRIC_REVOKED, &name);
 }
 
 /* One expired row; hands its buffers over. Gives whether a certificate was revoked. */
@@ -91,13 +102,15 @@ static int expire_row(CMPSRV_SERVER *srv, const CMPSRV_SNAPSHOT *snap, CMPSRV_TX
                       int *revoked, CMPSRV_REFUSAL *why)
 {
     const CMPSRV_CONF_ALIAS *alias = cmpsrv_conf_alias(snap->conf, t->alias, strlen(t->alias));
+    const CMPSRV_CA *ca = cmpsrv_snapshot_ca_by_id(snap, t->ca_id);
     int open = t->state != CMPSRV_TXN_DONE;
+    const char *event = NULL;
     CMPSRV_CHANGES changes = {0};
     CMPSRV_CHANGE *ch;
     CMPSRV_COMMIT outcome = CMPSRV_COMMIT_FAILED;
 
     *revoked = 0;
-    if (!open || collect_unconfirmed(srv, alias, t, now, &changes, revoked, why)) {
+    if (!open || collect_unconfirmed(srv, alias, t, now, &changes, &event, why)) {
         ch = cmpsrv_changes_add(&changes,
                                 open ? CMPSRV_CHANGE_TXN_UPDATE : CMPSRV_CHANGE_TXN_DELETE);
         if (ch != NULL) {
@@ -111,9 +124,11 @@ static int expire_row(CMPSRV_SERVER *srv, const CMPSRV_SNAPSHOT *snap, CMPSRV_TX
             outcome = cmpsrv_store_commit(srv->store, &changes, why);
         }
     }
-    if (outcome != CMPSRV_COMMIT_DONE)
-        *revoked = 0;
     cmpsrv_changes_clear(&changes);
+    if (outcome == CMPSRV_COMMIT_DONE && event != NULL) {
+        count_expiry(srv, ca, event);
+        *revoked = event == revoked_event;
+    }
     return outcome == CMPSRV_COMMIT_DONE ||
            outcome == CMPSRV_COMMIT_CONFLICT; /* somebody else was faster */
 }

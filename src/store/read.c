@@ -93,6 +93,20 @@ int cmpsrv_store_cert_unconfirmed(CMPSRV_STORE *s, const char *alias,
                           why);
 }
 
+static int take_count(void *arg, const CMPSRV_SQLV *col)
+{
+    *(int64_t *)((TAKER *)arg)->arg = col[0].i;
+    return 0;
+}
+
+int cmpsrv_store_txn_count(CMPSRV_STORE *s, CMPSRV_TXN_STATE state, int64_t *n, CMPSRV_REFUSAL *why)
+{
+    CMPSRV_SQLV v[] = {cmpsrv_sql_int((int64_t)state)};
+    TAKER t = {.arg = n, .why = why};
+
+    return (int)read_rows(s, CMPSRV_ST_TXN_COUNT, v, CMPSRV_ARRAY_SIZE(v), take_count, &t, why);
+}
+
 /* ---- walks -------------------------------------------------------------------------------------
  */
 

@@ -110,6 +110,8 @@ static const char *const texts[CMPSRV_ST__COUNT] = {
                               " ON CONFLICT(name) DO UPDATE SET started = excluded.started",
     [CMPSRV_ST_NODE_GET] = "SELECT id FROM node WHERE name = $1",
 
+    [CMPSRV_ST_NODE_TOUCH] = "UPDATE node SET started = started WHERE name = $1",
+
     [CMPSRV_ST_CA_GET] = "SELECT name FROM ca WHERE id = $1",
     [CMPSRV_ST_CA_UPSERT] = "INSERT INTO ca(id, name) VALUES($1, $2)"
                             " ON CONFLICT(id) DO UPDATE SET name = excluded.name",
@@ -171,6 +173,8 @@ static const char *const texts[CMPSRV_ST__COUNT] = {
     [CMPSRV_ST_TXN_GET] = "SELECT " TXN_COLS " FROM txn t WHERE t.alias = $1 AND t.tid = $2",
     [CMPSRV_ST_TXN_EXPIRED] =
         "SELECT " TXN_COLS " FROM txn t WHERE t.expires <= $1 ORDER BY t.expires LIMIT $2",
+
+    [CMPSRV_ST_TXN_COUNT] = "SELECT COUNT(*) FROM txn WHERE state = $1",
 
     [CMPSRV_ST_AUDIT_INSERT] =
         "INSERT INTO audit(chain_id, seq, prev, hash, time, node, record, mac)"

@@ -462,9 +462,9 @@ static CMPSRV_COMMIT sqlite_transact(CMPSRV_STORE *s, CMPSRV_APPLY apply, void *
     return cmpsrv_sqlite_write(((SQLITE_STORE *)s->db)->writer, apply, arg, why);
 }
 
-static void sqlite_stats(CMPSRV_STORE *s, uint64_t *members, uint64_t *groups)
+static void sqlite_stats(CMPSRV_STORE *s, CMPSRV_STORE_STATS *out)
 {
-    cmpsrv_sqlite_writer_stats(((SQLITE_STORE *)s->db)->writer, members, groups);
+    cmpsrv_sqlite_writer_stats(((SQLITE_STORE *)s->db)->writer, out);
 }
 
 /* ---- backup and check --------------------------------------------------------------------------

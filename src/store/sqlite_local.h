@@ -32,6 +32,7 @@ CMPSRV_SQLITE_WRITER *cmpsrv_sqlite_writer_new(CMPSRV_STORE *s, CMPSRV_CONN *con
 void cmpsrv_sqlite_writer_free(CMPSRV_SQLITE_WRITER *w);
 CMPSRV_COMMIT cmpsrv_sqlite_write(CMPSRV_SQLITE_WRITER *w, CMPSRV_APPLY apply, void *arg,
                                   CMPSRV_REFUSAL *why);
-void cmpsrv_sqlite_writer_stats(CMPSRV_SQLITE_WRITER *w, uint64_t *members, uint64_t *groups);
+void cmpsrv_sqlite_writer_stats(CMPSRV_SQLITE_WRITER *w,
+                                CMPSRV_STORE_STATS *out); /* w may be NULL */
 
 #endif

@@ -17,7 +17,7 @@
 
 #include <openssl/crypto.h>
 
-#define MAX_GROUP         64
+#define MAX_GROUP         64   /* 1 << (CMPSRV_STORE_GROUPS - 1) */
 #define CHECKPOINT_FRAMES 1000 /* of the WAL, 4 KiB each */
 #define CLOSE_MS          200  /* how long closing waits for readers to leave the WAL */
 
@@ -41,9 +41,10 @@ struct cmpsrv_sqlite_writer_st {
     pthread_t thread;
     pthread_mutex_t lock;
     pthread_cond_t work;
+    /* under the lock: */
     JOB *first, *last;
     int stop;
-    atomic_uint_fast64_t members, groups;
+    CMPSRV_STORE_STATS stats;
 };
 
 /* ---- one group ---------------------------------------------------------------------------------
@@ -124,6 +125,19 @@ typedef enum {
     GROUP_GONE     /* rolled back as a whole: nobody has an outcome */
 } GROUP_END;
 
+static void count_group(CMPSRV_SQLITE_WRITER *w, size_t n)
+{
+    size_t i = 0;
+
+    while (i + 1 < CMPSRV_STORE_GROUPS && n > (size_t)1 << i)
+        i++;
+    pthread_mutex_lock(&w->lock);
+    w->stats.transactions += n;
+    w->stats.commits++;
+    w->stats.groups[i]++;
+    pthread_mutex_unlock(&w->lock);
+}
+
 static GROUP_END end_group(CMPSRV_SQLITE_WRITER *w, const CMPSRV_TX *tx, JOB **v, size_t n,
                            CMPSRV_REFUSAL *why)
 {
@@ -142,8 +156,7 @@ static GROUP_END end_group(CMPSRV_SQLITE_WRITER *w, const CMPSRV_TX *tx, JOB **v
         return told ? GROUP_TOLD : GROUP_GONE;
     }
     w->chain = tx->chain;
-    atomic_fetch_add(&w->members, done);
-    atomic_fetch_add(&w->groups, 1);
+    count_group(w, done);
     return told ? GROUP_TOLD : GROUP_SETTLED;
 }
 
@@ -229,6 +242,7 @@ static size_t take_jobs(CMPSRV_SQLITE_WRITER *w, JOB *v[MAX_GROUP])
         v[n++] = w->first;
         w->first = w->first->next;
     }
+    w->stats.queued -= n;
     pthread_mutex_unlock(&w->lock);
     return n;
 }
@@ -262,6 +276,7 @@ CMPSRV_COMMIT cmpsrv_sqlite_write(CMPSRV_SQLITE_WRITER *w, CMPSRV_APPLY apply, v
     else
         w->last->next = &job;
     w->last = &job;
+    w->stats.queued++;
     pthread_cond_signal(&w->work);
     while (!job.done)
         pthread_cond_wait(&job.wake, &w->lock);
@@ -272,10 +287,13 @@ CMPSRV_COMMIT cmpsrv_sqlite_write(CMPSRV_SQLITE_WRITER *w, CMPSRV_APPLY apply, v
     return job.outcome;
 }
 
-void cmpsrv_sqlite_writer_stats(CMPSRV_SQLITE_WRITER *w, uint64_t *members, uint64_t *groups)
+void cmpsrv_sqlite_writer_stats(CMPSRV_SQLITE_WRITER *w, CMPSRV_STORE_STATS *out)
 {
-    *members = w == NULL ? 0 : atomic_load(&w->members);
-    *groups = w == NULL ? 0 : atomic_load(&w->groups);
+    if (w == NULL)
+        return;
+    pthread_mutex_lock(&w->lock);
+    *out = w->stats;
+    pthread_mutex_unlock(&w->lock);
 }
 
 /* Signals are for the threads that know what to do with them. */
@@ -303,8 +321,6 @@ CMPSRV_SQLITE_WRITER *cmpsrv_sqlite_writer_new(CMPSRV_STORE *s, CMPSRV_CONN *con
     w->store = s;
     w->conn = conn;
     w->checkpoint_at = CHECKPOINT_FRAMES;
-    atomic_init(&w->members, 0);
-    atomic_init(&w->groups, 0);
     pthread_mutex_init(&w->lock, NULL);
     pthread_cond_init(&w->work, NULL);
     sqlite3_wal_hook(conn->db, note_frames, w);

@@ -109,9 +109,10 @@ void cmpsrv_store_free(CMPSRV_STORE *s)
     OPENSSL_free(s);
 }
 
-void cmpsrv_store_stats(CMPSRV_STORE *s, uint64_t *members, uint64_t *groups)
+void cmpsrv_store_stats(CMPSRV_STORE *s, CMPSRV_STORE_STATS *out)
 {
-    s->ops->stats(s, members, groups);
+    memset(out, 0, sizeof(*out));
+    s->ops->stats(s, out);
 }
 
 /* OSSL_PARAM wants pointers that are not const, but only reads. */
@@ -224,6 +225,22 @@ int cmpsrv_store_crl_number(CMPSRV_STORE *s, const unsigned char ca_id[CMPSRV_HA
         return 0;
     *number = job.number;
     return 1;
+}
+
+/* The row of this node, as it is: the page is written all the same. */
+static CMPSRV_COMMIT apply_touch(CMPSRV_TX *tx, void *arg, CMPSRV_REFUSAL *why)
+{
+    CMPSRV_SQLV v[] = {cmpsrv_sql_text_value(tx->store->node)};
+
+    (void)arg;
+    return CMPSRV_SQL_RUN(tx->store, tx->conn, CMPSRV_ST_NODE_TOUCH, v, NULL, NULL, why) == 1
+               ? CMPSRV_COMMIT_DONE
+               : CMPSRV_COMMIT_FAILED;
+}
+
+int cmpsrv_store_probe(CMPSRV_STORE *s, CMPSRV_REFUSAL *why)
+{
+    return transact(s, apply_touch, NULL, why) == CMPSRV_COMMIT_DONE;
 }
 
 int cmpsrv_store_backup(CMPSRV_STORE *s, const char *file, CMPSRV_REFUSAL *why)

@@ -97,6 +97,24 @@ int cmpsrv_store_crl_number(CMPSRV_STORE *s, const unsigned char ca_id[CMPSRV_HA
 /* Copies the live store to a file that must not exist (VACUUM INTO). 1/0. */
 int cmpsrv_store_backup(CMPSRV_STORE *s, const char *file, CMPSRV_REFUSAL *why);
 
+/* Writes something, durably: whether the store can. 1/0. */
+int cmpsrv_store_probe(CMPSRV_STORE *s, CMPSRV_REFUSAL *why);
+
+/* ---- what it does ------------------------------------------------------------------------------
+ */
+
+#define CMPSRV_STORE_GROUPS 7
+typedef struct cmpsrv_store_stats_st {
+    uint64_t transactions;                /* that have been committed */
+    uint64_t commits;                     /* that it took */
+    uint64_t groups[CMPSRV_STORE_GROUPS]; /* commits of up to 1, 2, 4, ... 64 transactions */
+    uint64_t queued;                      /* transactions that wait now */
+} CMPSRV_STORE_STATS;
+void cmpsrv_store_stats(CMPSRV_STORE *s, CMPSRV_STORE_STATS *out);
+/* How many transactions are in that state. 1, -1 the store failed. */
+int cmpsrv_store_txn_count(CMPSRV_STORE *s, CMPSRV_TXN_STATE state, int64_t *n,
+                           CMPSRV_REFUSAL *why);
+
 /* ---- audit chain --------------------------------------------------------------------------------
  */
 

@@ -23,6 +23,7 @@ typedef enum {
     CMPSRV_ST_META_UPDATE,
     CMPSRV_ST_NODE_UPSERT,
     CMPSRV_ST_NODE_GET,
+    CMPSRV_ST_NODE_TOUCH,
     CMPSRV_ST_CA_GET,
     CMPSRV_ST_CA_UPSERT,
     CMPSRV_ST_CA_NEXT_CRL,
@@ -45,6 +46,7 @@ typedef enum {
     CMPSRV_ST_TXN_DELETE,
     CMPSRV_ST_TXN_GET,
     CMPSRV_ST_TXN_EXPIRED,
+    CMPSRV_ST_TXN_COUNT,
     CMPSRV_ST_AUDIT_INSERT,
     CMPSRV_ST_AUDIT_EACH,
     CMPSRV_ST_AUDIT_WALK,
@@ -139,8 +141,7 @@ struct cmpsrv_store_ops {
                    CMPSRV_ROW_CB cb, void *arg, CMPSRV_REFUSAL *why);
     int (*backup)(CMPSRV_STORE *s, const char *file, CMPSRV_REFUSAL *why);
     int (*check)(CMPSRV_STORE *s, CMPSRV_REFUSAL *why);
-    /* Transactions that committed, and the commits it took. */
-    void (*stats)(CMPSRV_STORE *s, uint64_t *members, uint64_t *groups);
+    void (*stats)(CMPSRV_STORE *s, CMPSRV_STORE_STATS *out);
 };
 extern const struct cmpsrv_store_ops cmpsrv_sqlite_ops;
 
@@ -159,9 +160,6 @@ struct cmpsrv_store_st {
 /* ops->run with the parameters as an array. */
 #define CMPSRV_SQL_RUN(store, conn, st, v, cb, arg, why)                                           \
     (store)->ops->run(conn, st, v, CMPSRV_ARRAY_SIZE(v), cb, arg, why)
-
-/* How many transactions have committed in how many commits: for tests. */
-void cmpsrv_store_stats(CMPSRV_STORE *s, uint64_t *members, uint64_t *groups);
 
 /* The list as a CMPSRV_APPLY; arg is const CMPSRV_CHANGES * (change.c). */
 CMPSRV_COMMIT cmpsrv_changes_apply(CMPSRV_TX *tx, void *arg, CMPSRV_REFUSAL *why);
