@@ -1,5 +1,6 @@
 bin_PROGRAMS += cmp-server cmp-admin
-cmp_server_SOURCES = apps/cmp-server.c
+cmp_server_SOURCES = apps/serving.h apps/cmp-server.c apps/admin_pages.c apps/serving.c \
+    apps/systemd.c
 cmp_server_LDADD = $(LIBS_http)
 cmp_admin_SOURCES = apps/admin.h apps/cmp-admin.c apps/admin_alias.c apps/admin_audit.c \
     apps/admin_ca.c apps/admin_cert.c apps/admin_init.c apps/admin_table.c

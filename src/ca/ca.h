@@ -27,6 +27,11 @@ typedef struct cmpsrv_signer_st {
     CMPSRV_BYTES root; /* self-signed end of its chain; absent if it is not in the file */
 } CMPSRV_SIGNER;
 
+void cmpsrv_signer_free(CMPSRV_SIGNER *s);
+/* The certificate and key of https, with the checks of a TLS server. NULL with errors. */
+CMPSRV_SIGNER *cmpsrv_signer_load_tls(OSSL_LIB_CTX *libctx, const char *propq,
+                                      const CMPSRV_CONF_SERVER *conf, CMPSRV_CONF_ERRORS *errors);
+
 struct cmpsrv_ca_st {
     const CMPSRV_CONF_CA *conf;
     unsigned char id[CMPSRV_HASH]; /* SHA-256 of the certificate */

@@ -23,16 +23,20 @@
 
 #define MIN_RSA_BITS 2048
 
+/* What a signer is for, which its certificate must allow. */
+typedef enum { USE_ISSUER, USE_CMP, USE_TLS } SIGNER_USE;
+
 typedef struct {
     OSSL_LIB_CTX *libctx;
     const char *propq;
-    const CMPSRV_CONF_CA *conf;
+    const char *section, *name; /* of the configuration, for errors */
     CMPSRV_CONF_ERRORS *errors;
     int64_t now;
     /* the signer being loaded */
     const CMPSRV_CONF_SIGNER *part;
     const char *certificate, *key; /* as the configuration calls them */
-    int is_issuer;
+    SIGNER_USE use;
+    int signs_crls;
     CMPSRV_SIGNER *signer;
 } LOAD;
 
@@ -48,7 +52,7 @@ static int wrong(const LOAD *l, const char *key, const char *fmt, ...)
     va_start(ap, fmt);
     vsnprintf(text, sizeof(text), fmt, ap);
     va_end(ap);
-    cmpsrv_conf_error(l->errors, l->part->pos, "cas", l->conf->name, key, "%s", text);
+    cmpsrv_conf_error(l->errors, l->part->pos, l->section, l->name, key, "%s", text);
     ERR_clear_error();
     return 0;
 }
@@ -242,11 +246,38 @@ static int check_is_ca(const LOAD *l)
                      file);
     if (!has_usage(l, KU_KEY_CERT_SIGN))
         return wrong(l, l->certificate, "%s: RFC 5280 4.2.1.3: keyUsage without keyCertSign", file);
-    if (l->conf->crl_file != NULL && !has_usage(l, KU_CRL_SIGN))
+    if (l->signs_crls && !has_usage(l, KU_CRL_SIGN))
         return wrong(l, l->certificate,
                      "%s: RFC 5280 4.2.1.3: keyUsage without cRLSign, but crl.file is set", file);
     return 1;
 }
+
+static int check_signs_messages(const LOAD *l)
+{
+    return has_usage(l, KU_DIGITAL_SIGNATURE) ||
+           wrong(l, l->certificate,
+                 "%s: RFC 9483 3.5: a CMP signer's keyUsage must have digitalSignature",
+                 l->part->certificate);
+}
+
+/* RFC 5280 4.2.1.12: with extKeyUsage, it has to name what the certificate is used for. */
+static int check_serves_tls(const LOAD *l)
+{
+    uint32_t eku = X509_get_extended_key_usage(l->signer->cert);
+
+    if (!has_usage(l, KU_DIGITAL_SIGNATURE))
+        return wrong(l, l->certificate, "%s: a TLS server's keyUsage must have digitalSignature",
+                     l->part->certificate);
+    return (eku & (XKU_SSL_SERVER | XKU_ANYEKU)) != 0 ||
+           wrong(l, l->certificate, "%s: RFC 5280 4.2.1.12: extKeyUsage without serverAuth",
+                 l->part->certificate);
+}
+
+static int (*const use_checks[])(const LOAD *) = {
+    [USE_ISSUER] = check_is_ca,
+    [USE_CMP] = check_signs_messages,
+    [USE_TLS] = check_serves_tls,
+};
 
 static int check_certificate(const LOAD *l)
 {
@@ -254,13 +285,7 @@ static int check_certificate(const LOAD *l)
         return wrong(l, l->certificate, "%s: damaged extensions", l->part->certificate);
     if (!check_dates(l))
         return 0;
-    if (l->is_issuer)
-        return check_is_ca(l);
-    if (!has_usage(l, KU_DIGITAL_SIGNATURE))
-        return wrong(l, l->certificate,
-                     "%s: RFC 9483 3.5: a CMP signer's keyUsage must have digitalSignature",
-                     l->part->certificate);
-    return 1;
+    return use_checks[l->use](l);
 }
 
 /* ---- the private key ---------------------------------------------------------------------------
@@ -392,43 +417,62 @@ static void clear_signer(CMPSRV_SIGNER *s)
     cmpsrv_bytes_clear(&s->root);
 }
 
+void cmpsrv_signer_free(CMPSRV_SIGNER *s)
+{
+    if (s == NULL)
+        return;
+    clear_signer(s);
+    OPENSSL_free(s);
+}
+
 /* The certificate is judged before the key is looked for: its errors explain the key's. */
 static int load_signer(const LOAD *l)
 {
     return read_certificates(l) && check_certificate(l) && load_key(l) && check_key(l);
 }
 
-static int load_issuer(LOAD *l, CMPSRV_CA *ca)
+static int load_issuer(LOAD *l, const CMPSRV_CONF_CA *conf, CMPSRV_CA *ca)
 {
     CMPSRV_REFUSAL why = {CMPSRV_R_NONE, ""};
 
-    l->part = &l->conf->issuer;
+    l->part = &conf->issuer;
     l->certificate = "certificate";
     l->key = "key";
-    l->is_issuer = 1;
+    l->use = USE_ISSUER;
+    l->signs_crls = conf->crl_file != NULL;
     l->signer = &ca->issuer;
     if (!load_signer(l))
         return 0;
-    if (!cmpsrv_sig_algid(ca->issuer.key, l->conf->signature_digest, &ca->cert_sig_alg, &why))
+    if (!cmpsrv_sig_algid(ca->issuer.key, conf->signature_digest, &ca->cert_sig_alg, &why))
         return wrong(l, "signature_digest", "%s", why.detail);
     return cmpsrv_sha256(cmpsrv_bytes_slice(&ca->issuer.der), ca->id) ||
            wrong(l, l->certificate, "no SHA-256");
 }
 
-static int load_cmp_signer(LOAD *l, CMPSRV_CA *ca)
+/* A signer of its own, as l says: allocated, or NULL. */
+static CMPSRV_SIGNER *new_signer(LOAD *l)
 {
-    l->part = &l->conf->cmp_signer;
+    CMPSRV_SIGNER *s = OPENSSL_zalloc(sizeof(*s));
+
+    l->signer = s;
+    if (s == NULL) {
+        wrong(l, l->certificate, "out of memory");
+        return NULL;
+    }
+    if (load_signer(l))
+        return s;
+    cmpsrv_signer_free(s);
+    return NULL;
+}
+
+static int load_cmp_signer(LOAD *l, const CMPSRV_CONF_CA *conf, CMPSRV_CA *ca)
+{
+    l->part = &conf->cmp_signer;
     l->certificate = "cmp_signer.certificate";
     l->key = "cmp_signer.key";
-    l->is_issuer = 0;
-    if (l->part->certificate == NULL) {
-        ca->cmp_signer = &ca->issuer;
-        return 1;
-    }
-    if ((ca->cmp_signer = OPENSSL_zalloc(sizeof(*ca->cmp_signer))) == NULL)
-        return wrong(l, l->certificate, "out of memory");
-    l->signer = ca->cmp_signer;
-    return load_signer(l);
+    l->use = USE_CMP;
+    ca->cmp_signer = l->part->certificate == NULL ? &ca->issuer : new_signer(l);
+    return ca->cmp_signer != NULL;
 }
 
 static void warn_of_own_signatures(const CMPSRV_CA *ca, CMPSRV_LOG *log)
@@ -444,7 +488,12 @@ static void warn_of_own_signatures(const CMPSRV_CA *ca, CMPSRV_LOG *log)
 CMPSRV_CA *cmpsrv_ca_load(OSSL_LIB_CTX *libctx, const char *propq, const CMPSRV_CONF_CA *conf,
                           CMPSRV_LOG *log, CMPSRV_CONF_ERRORS *errors)
 {
-    LOAD l = {.libctx = libctx, .propq = propq, .conf = conf, .errors = errors};
+    LOAD l = {.libctx = libctx,
+              .propq = propq,
+              .section = "cas",
+              .name = conf->name,
+              .errors = errors,
+              .now = cmpsrv_time_now()};
     CMPSRV_CA *ca = OPENSSL_zalloc(sizeof(*ca));
     int ok;
 
@@ -455,9 +504,8 @@ CMPSRV_CA *cmpsrv_ca_load(OSSL_LIB_CTX *libctx, const char *propq, const CMPSRV_
     ca->conf = conf;
     ca->libctx = libctx;
     ca->propq = propq;
-    l.now = cmpsrv_time_now();
-    ok = load_issuer(&l, ca);
-    ok = load_cmp_signer(&l, ca) && ok; /* also after an error: one load reports all */
+    ok = load_issuer(&l, conf, ca);
+    ok = load_cmp_signer(&l, conf, ca) && ok; /* also after an error: one load reports all */
     if (!ok) {
         cmpsrv_ca_free(ca);
         return NULL;
@@ -470,11 +518,25 @@ void cmpsrv_ca_free(CMPSRV_CA *ca)
 {
     if (ca == NULL)
         return;
-    if (ca->cmp_signer != NULL && ca->cmp_signer != &ca->issuer) {
-        clear_signer(ca->cmp_signer);
-        OPENSSL_free(ca->cmp_signer);
-    }
+    if (ca->cmp_signer != &ca->issuer)
+        cmpsrv_signer_free(ca->cmp_signer);
     clear_signer(&ca->issuer);
     cmpsrv_bytes_clear(&ca->cert_sig_alg);
     OPENSSL_free(ca);
+}
+
+CMPSRV_SIGNER *cmpsrv_signer_load_tls(OSSL_LIB_CTX *libctx, const char *propq,
+                                      const CMPSRV_CONF_SERVER *conf, CMPSRV_CONF_ERRORS *errors)
+{
+    LOAD l = {.libctx = libctx,
+              .propq = propq,
+              .section = "server",
+              .errors = errors,
+              .now = cmpsrv_time_now(),
+              .part = &conf->tls,
+              .certificate = "tls.certificate",
+              .key = "tls.key",
+              .use = USE_TLS};
+
+    return new_signer(&l);
 }

@@ -349,6 +349,16 @@ static int same_listen(const CMPSRV_CONF_SERVER *a, const CMPSRV_CONF_SERVER *b)
     return 1;
 }
 
+static int same_text(const char *a, const char *b)
+{
+    return a == NULL || b == NULL ? a == b : strcmp(a, b) == 0;
+}
+
+static int same_admin(const CMPSRV_CONF_SERVER *a, const CMPSRV_CONF_SERVER *b)
+{
+    return same_text(a->admin_listen, b->admin_listen);
+}
+
 static int same_store(const CMPSRV_CONF_SERVER *a, const CMPSRV_CONF_SERVER *b)
 {
     return strcmp(a->store, b->store) == 0;
@@ -366,6 +376,23 @@ static int same_workers(const CMPSRV_CONF_SERVER *a, const CMPSRV_CONF_SERVER *b
     return a->workers == b->workers;
 }
 
+static int is_https(const char *url)
+{
+    return url != NULL && strncmp(url, "https://", 8) == 0;
+}
+
+static void check_https(CONF_LOAD *l, const CONF_ENTRY *e, const CMPSRV_CONF_SERVER *s)
+{
+    int wanted = 0;
+
+    for (size_t i = 0; i < s->listen.n; i++)
+        wanted |= is_https(s->listen.v[i]);
+    if (cmpsrv_conf_given(e, "tls.certificate") == NULL && (wanted || is_https(s->admin_listen)))
+        complain_at(l, e, wanted ? "listen" : "admin_listen", "https:// needs tls.certificate");
+    if (s->tls_client_required && cmpsrv_conf_given(e, "tls.client_ca") == NULL)
+        complain_at(l, e, "tls.require_client_certificate", "stands without tls.client_ca");
+}
+
 /* What a running server has built itself on. */
 static void check_server(CONF_LOAD *l, CONF_ENTRY *e)
 {
@@ -373,10 +400,14 @@ static void check_server(CONF_LOAD *l, CONF_ENTRY *e)
         const char *key;
         int (*same)(const CMPSRV_CONF_SERVER *, const CMPSRV_CONF_SERVER *);
     } fixed[] = {{"listen", same_listen},
+                 {"admin_listen", same_admin},
                  {"store", same_store},
                  {"store_key", same_store_key},
                  {"workers", same_workers}};
+    CMPSRV_CONF_SERVER *s = e->pub;
 
+    check_signer(l, e, &s->tls, "tls.certificate", "tls.key", "tls.passphrase");
+    check_https(l, e, s);
     for (size_t i = 0; l->current != NULL && i < CMPSRV_ARRAY_SIZE(fixed); i++)
         if (!cmpsrv_conf_is_bad(e, fixed[i].key) && !fixed[i].same(&l->current->server, e->pub))
             complain_at(l, e, fixed[i].key, "a reload cannot change it; restart the server");

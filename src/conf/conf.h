@@ -34,9 +34,17 @@ void cmpsrv_conf_error(CMPSRV_CONF_ERRORS *e, CMPSRV_CONF_POS pos, const char *k
                        const char *name, const char *key, const char *fmt, ...) CMPSRV_PRINTF(6, 7);
 void cmpsrv_conf_errors_clear(CMPSRV_CONF_ERRORS *e);
 
+typedef struct cmpsrv_conf_signer_st {
+    char *certificate; /* file; NULL: none configured */
+    char *key;         /* OSSL_STORE URI */
+    CMPSRV_SECRET *passphrase;
+    CMPSRV_CONF_POS pos;
+} CMPSRV_CONF_SIGNER;
+
 typedef struct cmpsrv_conf_server_st {
     CMPSRV_CONF_POS pos;
-    CMPSRV_CONF_LIST listen; /* http://HOST:PORT */
+    CMPSRV_CONF_LIST listen; /* http://HOST:PORT, https://HOST:PORT, unix:PATH */
+    char *admin_listen;      /* the same, one; NULL: none */
     char *store;             /* sqlite:PATH, PATH made absolute by the file's directory */
     CMPSRV_SECRET *store_key;
     int64_t workers;  /* 0: by cores */
@@ -47,14 +55,10 @@ typedef struct cmpsrv_conf_server_st {
     int log_level;           /* CMPSRV_LOG_LEVEL */
     int log_format;          /* CMPSRV_LOG_FORMAT */
     int log_syslog;          /* instead of stderr */
+    CMPSRV_CONF_SIGNER tls;  /* of https; certificate NULL: none */
+    char *tls_client_ca;     /* file; NULL: no client certificates */
+    int tls_client_required;
 } CMPSRV_CONF_SERVER;
-
-typedef struct cmpsrv_conf_signer_st {
-    char *certificate; /* file; NULL: none configured */
-    char *key;         /* OSSL_STORE URI */
-    CMPSRV_SECRET *passphrase;
-    CMPSRV_CONF_POS pos;
-} CMPSRV_CONF_SIGNER;
 
 typedef struct cmpsrv_conf_ca_st {
     CMPSRV_CONF_POS pos;

@@ -16,6 +16,7 @@
 #define CONF_MAX_NAME     120           /* of a CA or profile; an alias has CMPSRV_MAX_ALIAS */
 #define CONF_MAX_KEYS     64            /* of one section */
 #define CONF_MAX_USERNAME 255           /* CMPSRV_END_ENTITY_ROW.name */
+#define CONF_MAX_SOCKET   108           /* sun_path */
 #define CONF_NOWHERE      SIZE_MAX      /* offset of a key that is not supported yet */
 #define CONF_REQUIRED     "required"
 #define CONF_DEFAULT_REF  "ProfileDefault"
@@ -152,6 +153,7 @@ int cmpsrv_conf_set_reference(const CONF_AT *at, void *field);
 int cmpsrv_conf_set_file(const CONF_AT *at, void *field);
 int cmpsrv_conf_set_key_uri(const CONF_AT *at, void *field);
 int cmpsrv_conf_set_store(const CONF_AT *at, void *field);
+int cmpsrv_conf_set_address(const CONF_AT *at, void *field);
 int cmpsrv_conf_set_url(const CONF_AT *at, void *field);
 int cmpsrv_conf_set_secret(const CONF_AT *at, void *field);
 int cmpsrv_conf_set_secrets(const CONF_AT *at, void *field);

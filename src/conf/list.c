@@ -189,16 +189,29 @@ static int is_host_and_port(const char *p)
     return 1;
 }
 
+/* "unix:PATH" becomes absolute. */
 const char *cmpsrv_conf_item_listen(const CONF_AT *at, const CONF_NODE *item)
 {
-    const char *text = cmpsrv_conf_read_text(at, item);
+    const char *text = cmpsrv_conf_read_text(at, item), *rest, *path;
     const CONF_WORD *word;
 
     if (text == NULL || (word = cmpsrv_conf_read_prefix(at, item, text)) == NULL)
         return NULL;
-    if (is_host_and_port(text + strlen(word->text)))
-        return text;
-    cmpsrv_conf_wrong(at, item, "is not http://HOST:PORT");
+    rest = text + strlen(word->text);
+    if (strcmp(word->text, "unix:") != 0) {
+        if (is_host_and_port(rest))
+            return text;
+        cmpsrv_conf_wrong(at, item, "is not %sHOST:PORT", word->text);
+        return NULL;
+    }
+    if (rest[0] == '\0' || (path = cmpsrv_conf_path(at->load, item->pos, rest)) == NULL) {
+        cmpsrv_conf_wrong(at, item, "is not unix:PATH");
+        return NULL;
+    }
+    if (strlen(path) < CONF_MAX_SOCKET)
+        return cmpsrv_conf_textf(at->load, "unix:%s", path);
+    cmpsrv_conf_wrong(at, item, "is a path of %zu octets; a socket's has at most %d", strlen(path),
+                      CONF_MAX_SOCKET - 1);
     return NULL;
 }
 

@@ -37,7 +37,7 @@ WORDS(w_conformance, {"rfc9483", 0, 0}, {"ejbca", 1, 0});
 WORDS(w_log_level, {"error", CMPSRV_LOG_ERROR, 0}, {"warning", CMPSRV_LOG_WARNING, 0},
       {"info", CMPSRV_LOG_INFO, 0}, {"debug", CMPSRV_LOG_DEBUG, 0});
 WORDS(w_log_format, {"text", CMPSRV_LOG_TEXT, 0}, {"json", CMPSRV_LOG_JSON, 0});
-WORDS(w_listen, {"http://", 0, 0}, {"https://", 0, 1}, {"unix:", 0, 1});
+WORDS(w_listen, {"http://", 0, 0}, {"https://", 0, 0}, {"unix:", 0, 0});
 WORDS(w_store, {"sqlite:", 0, 0}, {"postgresql://", 0, 1}, {"postgres://", 0, 1});
 WORDS(w_url, {"http://", 0, 0}, {"https://", 0, 0}, {"ldap://", 0, 0}, {"ldaps://", 0, 0});
 /* The values of CMPSRV_MD in wire.h. */
@@ -153,7 +153,10 @@ TYPE(t_secret) = {.allowed = SECRET, .set = cmpsrv_conf_set_secret,
 TYPE(t_parameters) = {.allowed = "list with \"-\" (none) or a secret for each module: " SECRET,
                       .set = cmpsrv_conf_set_secrets, .clear = cmpsrv_conf_clear_secrets,
                       .flags = CONF_SEMICOLONS | CONF_MAP_ITEM};
-TYPE(t_listen) = {.allowed = "list of http://HOST:PORT", .set = cmpsrv_conf_set_list,
+TYPE(t_address) = {.allowed = "http://HOST:PORT, https://HOST:PORT or unix:PATH",
+                   .set = cmpsrv_conf_set_address, .clear = cmpsrv_conf_clear_string,
+                   .words = w_listen};
+TYPE(t_listen) = {.allowed = "list of http://HOST:PORT, https://HOST:PORT or unix:PATH", .set = cmpsrv_conf_set_list,
                   .clear = cmpsrv_conf_clear_list, .item = cmpsrv_conf_item_listen,
                   .words = w_listen};
 TYPE(t_key_algorithms) = {.allowed = "list of rsa:N (N = 2048, 3072, 4096, ... 16384), ec:P-256, "
@@ -194,7 +197,7 @@ static const CONF_ROW rows[] = {
 #define S "server"
 #define F(field) AT(CMPSRV_CONF_SERVER, field)
 {S, "listen", &t_listen, DFLT("http://127.0.0.1:8080"), F(listen), "addresses to serve CMP on"},
-{S, "admin_listen", &t_later_text, DFLT(""), LATER(NULL), "address for health, readiness and metrics"},
+{S, "admin_listen", &t_address, DFLT(""), F(admin_listen), "address for /healthz, /readyz and /metrics; off if absent"},
 {S, "store", &t_store, NEEDED, F(store), "database of certificates and transactions"},
 {S, "store_key", &t_secret, DFLT(""), F(store_key), "encrypts what the store must keep readable, keys the audit chain"},
 {S, "workers", &t_workers, DFLT("0"), F(workers), "threads that process requests; 0: by the number of cores"},
@@ -205,9 +208,11 @@ static const CONF_ROW rows[] = {
 {S, "log.format", &t_log_format, DFLT("text"), F(log_format), "lines for people or JSON"},
 {S, "log.level", &t_log_level, DFLT("info"), F(log_level), "least level that is logged"},
 {S, "log.syslog", &t_bool, DFLT("no"), F(log_syslog), "log to syslog instead of stderr"},
-{S, "tls.certificate", &t_later_text, DFLT(""), LATER(NULL), "certificate of https"},
-{S, "tls.key", &t_later_text, DFLT(""), LATER(NULL), "key of https"},
-{S, "tls.client_ca", &t_later_text, DFLT(""), LATER(NULL), "CAs of client certificates"},
+{S, "tls.certificate", &t_file_in, DFLT(""), F(tls.certificate), "certificate of https, PEM, its chain after it"},
+{S, "tls.key", &t_key_uri, DFLT(""), F(tls.key), "its private key"},
+{S, "tls.passphrase", &t_secret, DFLT(""), F(tls.passphrase), "passphrase of tls.key"},
+{S, "tls.client_ca", &t_file_in, DFLT(""), F(tls_client_ca), "CAs whose client certificates are taken, PEM; none is asked for if absent"},
+{S, "tls.require_client_certificate", &t_bool, DFLT("no"), F(tls_client_required), "nobody connects to https without a client certificate"},
 #undef S
 #undef F
 #define S "cas"

@@ -248,6 +248,13 @@ int cmpsrv_conf_set_string(const CONF_AT *at, void *field)
     return text != NULL && store_string(at, field, text);
 }
 
+int cmpsrv_conf_set_address(const CONF_AT *at, void *field)
+{
+    const char *text = cmpsrv_conf_item_listen(at, at->node);
+
+    return text != NULL && store_string(at, field, text);
+}
+
 /* The name of a CA or profile; check.c finds out whether it exists. */
 int cmpsrv_conf_set_reference(const CONF_AT *at, void *field)
 {

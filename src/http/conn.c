@@ -15,18 +15,18 @@
 #include <sys/socket.h>
 
 #include <event2/buffer.h>
+#include <event2/bufferevent_ssl.h>
 #include <openssl/crypto.h>
+#include <openssl/err.h>
+#include <openssl/ssl.h>
 
 #define INPUT_BUFFER   16384         /* octets that wait unparsed, for instance pipelined */
 #define LINGER_OCTETS  (8UL << 20)   /* what a refused sender may still send before it listens */
 #define LINGER_MS      INT64_C(5000) /* and for how long */
 #define LINGER_STOP_MS INT64_C(500)  /* the same while the server stops */
 #define CONTINUE       "HTTP/1.1 100 Continue\r\n\r\n"
-#define CMP_FIELDS                                                                                 \
-    "Content-Type: application/pkixcmp\r\nCache-Control: no-cache\r\nPragma: no-cache\r\n"
-#define TEXT_FIELDS "Content-Type: text/plain\r\n"
-
-enum state { IDLE, READING, WORKING, WRITING, LINGERING };
+#define NO_CACHE       "Cache-Control: no-cache\r\nPragma: no-cache\r\n"
+#define TEXT_FIELDS    "Content-Type: text/plain\r\n"
 
 static int64_t idle_ms(const CMPSRV_HTTP *h)
 {
@@ -46,6 +46,7 @@ static int64_t linger_ms(const CMPSRV_HTTP *h)
 }
 
 static void refuse_late(CMPSRV_HTTP_CONN *c);
+static void give_up(CMPSRV_HTTP_CONN *c);
 
 /* WORKING has no deadline: a worker cannot be called back, and no octet is waited for. */
 static const struct {
@@ -53,44 +54,61 @@ static const struct {
     int64_t (*deadline)(const CMPSRV_HTTP *h);
     void (*late)(CMPSRV_HTTP_CONN *c);
 } states[] = {
-    [IDLE] = {1, idle_ms, cmpsrv_http_conn_free},
-    [READING] = {1, message_ms, refuse_late},
-    [WORKING] = {0, NULL, NULL},
-    [WRITING] = {0, message_ms, cmpsrv_http_conn_free},
-    [LINGERING] = {1, linger_ms, cmpsrv_http_conn_free},
+    [CONN_HANDSHAKE] = {1, message_ms, give_up},
+    [CONN_IDLE] = {1, idle_ms, cmpsrv_http_conn_free},
+    [CONN_READING] = {1, message_ms, refuse_late},
+    [CONN_WORKING] = {0, NULL, NULL},
+    [CONN_WRITING] = {0, message_ms, cmpsrv_http_conn_free},
+    [CONN_LINGERING] = {1, linger_ms, cmpsrv_http_conn_free},
 };
 
 static void arm(CMPSRV_HTTP_CONN *c)
 {
     struct timeval tv;
-    int64_t ms;
 
     event_del(c->deadline);
     if (states[c->state].deadline == NULL)
         return;
-    ms = states[c->state].deadline(c->http);
-    tv.tv_sec = (time_t)(ms / 1000);
-    tv.tv_usec = (suseconds_t)(ms % 1000) * 1000;
+    tv = cmpsrv_http_timeval(states[c->state].deadline(c->http));
     event_add(c->deadline, &tv);
 }
 
-static void enter(CMPSRV_HTTP_CONN *c, enum state state)
+static CMPSRV_HTTP_HOUSE *house_of(const CMPSRV_HTTP_CONN *c)
 {
+    return &c->http->houses[c->service];
+}
+
+static void enter(CMPSRV_HTTP_CONN *c, unsigned state)
+{
+    TAILQ_REMOVE(&house_of(c)->conns[c->state], c, link);
+    TAILQ_INSERT_TAIL(&house_of(c)->conns[state], c, link);
     c->state = state;
+    c->since = cmpsrv_time_mono();
     arm(c);
     if (states[state].reads)
         bufferevent_enable(c->bev, EV_READ);
     else
         bufferevent_disable(c->bev, EV_READ);
+    if (state == CONN_IDLE && house_of(c)->n >= house_of(c)->max)
+        cmpsrv_http_update_accepting(c->http); /* it could make room now */
 }
 
 /* ---- answers --------------------------------------------------------------------------------- */
 
-static const char *fields_of(int status)
+/* What the answers of each service say of themselves. */
+static const struct {
+    const char *fields, *allow;
+} services[CMPSRV_HTTP__SERVICES] = {
+    [CMPSRV_HTTP_CMP] = {"Content-Type: application/pkixcmp\r\n" NO_CACHE, "Allow: POST\r\n"},
+    [CMPSRV_HTTP_ADMIN] = {"Content-Type: text/plain; version=0.0.4; charset=utf-8\r\n" NO_CACHE,
+                           "Allow: GET\r\n"},
+};
+
+static const char *fields_of(const CMPSRV_HTTP_CONN *c, int status)
 {
     switch (status) {
     case 405:
-        return "Allow: POST\r\n";
+        return services[c->service].allow;
     case 503:
         return "Retry-After: 1\r\n";
     default:
@@ -104,12 +122,13 @@ static int write_head(CMPSRV_HTTP_CONN *c, int status, size_t length, const char
     const CMPSRV_HTTP_REQUEST *r = cmpsrv_http_parser_request(c->parser);
 
     c->close |= c->http->stopping || !r->keep_alive;
-    enter(c, WRITING);
+    atomic_fetch_add(&c->http->answers[status], 1);
+    enter(c, CONN_WRITING);
     return evbuffer_add_printf(
                bufferevent_get_output(c->bev),
                "HTTP/1.%d %d %s\r\n%s%sContent-Length: %zu\r\nConnection: %s\r\n\r\n",
-               r->http_1_0 ? 0 : 1, status, cmpsrv_http_phrase(status), fields, fields_of(status),
-               length, c->close ? "close" : "keep-alive") > 0;
+               r->http_1_0 ? 0 : 1, status, cmpsrv_http_phrase(c->service, status), fields,
+               fields_of(c, status), length, c->close ? "close" : "keep-alive") > 0;
 }
 
 static void free_body(const void *p, size_t n, void *arg)
@@ -120,11 +139,11 @@ static void free_body(const void *p, size_t n, void *arg)
 }
 
 /* Takes the octets of *body. */
-static void answer_cmp(CMPSRV_HTTP_CONN *c, CMPSRV_BYTES *body)
+static void answer_body(CMPSRV_HTTP_CONN *c, int status, CMPSRV_BYTES *body)
 {
     struct evbuffer *out = bufferevent_get_output(c->bev);
 
-    if (!write_head(c, 200, body->n, CMP_FIELDS) ||
+    if (!write_head(c, status, body->n, services[c->service].fields) ||
         evbuffer_add_reference(out, body->p, body->n, free_body, NULL) != 0) {
         cmpsrv_http_conn_free(c);
         return;
@@ -135,7 +154,7 @@ static void answer_cmp(CMPSRV_HTTP_CONN *c, CMPSRV_BYTES *body)
 /* The text is the phrase: nothing of the request comes back. */
 static void answer_error(CMPSRV_HTTP_CONN *c, int status)
 {
-    const char *phrase = cmpsrv_http_phrase(status);
+    const char *phrase = cmpsrv_http_phrase(c->service, status);
 
     if (!write_head(c, status, strlen(phrase) + 1, TEXT_FIELDS) ||
         evbuffer_add_printf(bufferevent_get_output(c->bev), "%s\n", phrase) < 0)
@@ -153,8 +172,22 @@ static void log_refusal(const CMPSRV_HTTP_CONN *c, int status, const char *probl
     if (getpeername(bufferevent_getfd(c->bev), (struct sockaddr *)&ss, &n) == 0)
         getnameinfo((struct sockaddr *)&ss, n, host, sizeof(host), port, sizeof(port),
                     NI_NUMERICHOST | NI_NUMERICSERV);
-    cmpsrv_log(c->http->options.log, CMPSRV_LOG_INFO, "http: %s port %s: %d: %s", host, port,
-               status, problem);
+    if (status == 0)
+        cmpsrv_log(c->http->options.log, CMPSRV_LOG_INFO, "http: %s port %s: %s", host, port,
+                   problem);
+    else
+        cmpsrv_log(c->http->options.log, CMPSRV_LOG_INFO, "http: %s port %s: %d: %s", host, port,
+                   status, problem);
+}
+
+static void log_tls_failure(const CMPSRV_HTTP_CONN *c)
+{
+    const char *reason = ERR_reason_error_string(bufferevent_get_openssl_error(c->bev));
+    char problem[160];
+
+    snprintf(problem, sizeof(problem), "TLS handshake: %s",
+             reason == NULL ? "the client has gone" : reason);
+    log_refusal(c, 0, problem);
 }
 
 /* Where the request ends is not known, so the connection cannot go on. */
@@ -163,6 +196,13 @@ static void refuse(CMPSRV_HTTP_CONN *c, int status, const char *problem)
     log_refusal(c, status, problem);
     c->close = 1;
     answer_error(c, status);
+}
+
+/* Nobody to talk to: there is no TLS yet to talk in. */
+static void give_up(CMPSRV_HTTP_CONN *c)
+{
+    log_refusal(c, 0, "TLS handshake not complete within the time for a message");
+    cmpsrv_http_conn_free(c);
 }
 
 static void refuse_late(CMPSRV_HTTP_CONN *c)
@@ -181,6 +221,7 @@ static CMPSRV_HTTP_JOB *take_job(CMPSRV_HTTP_CONN *c)
     if (job == NULL)
         return NULL;
     job->conn = c;
+    job->service = c->service;
     job->path = r->path;
     job->body = r->body;
     r->path = NULL;
@@ -192,7 +233,7 @@ static void dispatch(CMPSRV_HTTP_CONN *c)
 {
     CMPSRV_HTTP_JOB *job = take_job(c);
 
-    enter(c, WORKING);
+    enter(c, CONN_WORKING);
     if (job != NULL && cmpsrv_http_pool_submit(c->http->pool, job)) {
         c->job = job;
         return;
@@ -208,8 +249,8 @@ void cmpsrv_http_conn_answer(CMPSRV_HTTP_JOB *job)
 
     if (c != NULL) {
         c->job = NULL;
-        if (job->status == 200)
-            answer_cmp(c, &job->answer);
+        if (job->answer.p != NULL)
+            answer_body(c, job->status, &job->answer);
         else
             answer_error(c, job->status);
     }
@@ -243,8 +284,8 @@ static void read_request(CMPSRV_HTTP_CONN *c)
         refuse(c, r->status, r->problem);
         return;
     }
-    if (c->state == IDLE && cmpsrv_http_parser_started(c->parser))
-        enter(c, READING);
+    if (c->state == CONN_IDLE && cmpsrv_http_parser_started(c->parser))
+        enter(c, CONN_READING);
     if (r->expect_continue) {
         r->expect_continue = 0;
         bufferevent_write(c->bev, CONTINUE, sizeof(CONTINUE) - 1);
@@ -253,16 +294,26 @@ static void read_request(CMPSRV_HTTP_CONN *c)
 
 /* ---- the end of an answer -------------------------------------------------------------------- */
 
+/* Tells the peer that this was all, as far as the socket takes it. */
+static void close_tls(CMPSRV_HTTP_CONN *c)
+{
+    if (!c->tls || c->state == CONN_HANDSHAKE)
+        return;
+    SSL_shutdown(bufferevent_openssl_get_ssl(c->bev));
+    ERR_clear_error();
+}
+
 /* A close with unread input would make the kernel reset the connection, and the peer lose the
  * answer: so only our half is closed, and what still comes is thrown away for a while. */
 static void linger(CMPSRV_HTTP_CONN *c)
 {
+    close_tls(c);
     if (shutdown(bufferevent_getfd(c->bev), SHUT_WR) != 0) {
         cmpsrv_http_conn_free(c);
         return;
     }
     cmpsrv_http_parser_reset(c->parser);
-    enter(c, LINGERING);
+    enter(c, CONN_LINGERING);
 }
 
 static void throw_away(CMPSRV_HTTP_CONN *c)
@@ -280,14 +331,14 @@ static void on_written(struct bufferevent *bev, void *arg)
 {
     CMPSRV_HTTP_CONN *c = arg;
 
-    if (c->state != WRITING || evbuffer_get_length(bufferevent_get_output(bev)) > 0)
+    if (c->state != CONN_WRITING || evbuffer_get_length(bufferevent_get_output(bev)) > 0)
         return;
     if (c->close || c->http->stopping) {
         linger(c);
         return;
     }
     cmpsrv_http_parser_reset(c->parser);
-    enter(c, IDLE);
+    enter(c, CONN_IDLE);
     read_request(c);
 }
 
@@ -296,18 +347,29 @@ static void on_read(struct bufferevent *bev, void *arg)
     CMPSRV_HTTP_CONN *c = arg;
 
     (void)bev;
-    if (c->state == LINGERING)
+    if (c->state == CONN_LINGERING)
         throw_away(c);
     else if (states[c->state].reads)
         read_request(c);
 }
 
-/* The peer has closed, or the socket failed: in no state is there anybody left to talk to. */
+/* The handshake is done; or the peer has closed, or the socket failed: in no state is there anybody
+ * left to talk to then. */
 static void on_event(struct bufferevent *bev, short what, void *arg)
 {
+    CMPSRV_HTTP_CONN *c = arg;
+
     (void)bev;
-    (void)what;
-    cmpsrv_http_conn_free(arg);
+    if (what == BEV_EVENT_CONNECTED) {
+        if (c->state == CONN_HANDSHAKE)
+            enter(c, CONN_IDLE);
+        return;
+    }
+    if (c->state == CONN_HANDSHAKE)
+        log_tls_failure(c);
+    c->tls = 0; /* nothing can be said any more */
+    cmpsrv_http_conn_free(c);
+    ERR_clear_error();
 }
 
 static void on_deadline(evutil_socket_t fd, short what, void *arg)
@@ -321,11 +383,12 @@ static void on_deadline(evutil_socket_t fd, short what, void *arg)
 
 /* ---- life ------------------------------------------------------------------------------------ */
 
-CMPSRV_HTTP_CONN *cmpsrv_http_conn_new(CMPSRV_HTTP *h, struct bufferevent *bev)
+CMPSRV_HTTP_CONN *cmpsrv_http_conn_new(CMPSRV_HTTP *h, CMPSRV_HTTP_SERVICE service, int tls,
+                                       struct bufferevent *bev)
 {
     CMPSRV_HTTP_CONN *c = OPENSSL_zalloc(sizeof(*c));
 
-    if (c == NULL || (c->parser = cmpsrv_http_parser_new(h->options.max_body)) == NULL ||
+    if (c == NULL || (c->parser = cmpsrv_http_parser_new(service, h->options.max_body)) == NULL ||
         (c->deadline = evtimer_new(h->base, on_deadline, c)) == NULL) {
         if (c != NULL)
             cmpsrv_http_parser_free(c->parser);
@@ -334,12 +397,16 @@ CMPSRV_HTTP_CONN *cmpsrv_http_conn_new(CMPSRV_HTTP *h, struct bufferevent *bev)
         return NULL;
     }
     c->http = h;
+    c->service = service;
+    c->tls = tls;
     c->bev = bev;
-    TAILQ_INSERT_TAIL(&h->conns, c, link);
-    h->n_conns++;
+    c->state = tls ? CONN_HANDSHAKE : CONN_IDLE;
+    TAILQ_INSERT_TAIL(&house_of(c)->conns[c->state], c, link);
+    house_of(c)->n++;
+    atomic_fetch_add(&h->open[service], 1);
     bufferevent_setwatermark(bev, EV_READ, 0, INPUT_BUFFER);
     bufferevent_setcb(bev, on_read, on_written, on_event, c);
-    enter(c, IDLE);
+    enter(c, c->state);
     return c;
 }
 
@@ -347,10 +414,12 @@ void cmpsrv_http_conn_free(CMPSRV_HTTP_CONN *c)
 {
     CMPSRV_HTTP *h = c->http;
 
+    close_tls(c);
     if (c->job != NULL)
         c->job->conn = NULL;
-    TAILQ_REMOVE(&h->conns, c, link);
-    h->n_conns--;
+    TAILQ_REMOVE(&house_of(c)->conns[c->state], c, link);
+    house_of(c)->n--;
+    atomic_fetch_sub(&h->open[c->service], 1);
     event_free(c->deadline);
     bufferevent_free(c->bev);
     cmpsrv_http_parser_free(c->parser);
@@ -360,8 +429,8 @@ void cmpsrv_http_conn_free(CMPSRV_HTTP_CONN *c)
 
 void cmpsrv_http_conn_stop(CMPSRV_HTTP_CONN *c)
 {
-    if (c->state == IDLE)
+    if (c->state == CONN_IDLE || c->state == CONN_HANDSHAKE)
         cmpsrv_http_conn_free(c);
-    else if (c->state == LINGERING)
+    else if (c->state == CONN_LINGERING)
         arm(c);
 }

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The HTTP/1.x request parser (RFC 9112): octets in, one POST with its body out, or the status that
- * refuses it. Called by conn.c; does no I/O and knows no clock. A table of states: some collect a
- * line and hand it to a function, the others take counted octets. Every decision falls on an octet
- * or a line, never on how much happened to arrive, so how the input is cut cannot change the
- * outcome. Where the RFC lets a server repair, this one refuses: two readings of one request are
- * what smuggling lives on.
+ * The HTTP/1.x request parser (RFC 9112): octets in, one request of the service out (a POST with
+ * its body, or a GET), or the status that refuses it. Called by conn.c; does no I/O and knows no
+ * clock. A table of states: some collect a line and hand it to a function, the others take counted
+ * octets. Every decision falls on an octet or a line, never on how much happened to arrive, so how
+ * the input is cut cannot change the outcome. Where the RFC lets a server repair, this one refuses:
+ * two readings of one request are what smuggling lives on.
  */
 #include "config.h"
 
@@ -39,6 +39,7 @@ typedef struct {
 } GROWING;
 
 struct cmpsrv_http_parser_st {
+    CMPSRV_HTTP_SERVICE service;
     size_t max_body;
     enum state state;
     int started;
@@ -48,7 +49,7 @@ struct cmpsrv_http_parser_st {
     size_t extension_left; /* the same for chunk extensions */
     uint64_t left;         /* octets still to come of the body or the chunk */
     int skipped_line;  /* the one empty line before a request that RFC 9112 2.2 asks to ignore */
-    int method_status; /* 0 for POST */
+    int method_status; /* 0 for the method of the service */
     unsigned seen;     /* 1 << enum field */
     uint64_t length;
     int chunked, type_ok, close, keep, expect, expect_other;
@@ -61,6 +62,7 @@ static const struct {
     {200, "OK"},
     {400, "Bad Request"},
     {403, "Forbidden"},
+    {404, "Not Found"},
     {405, "Method Not Allowed"},
     {408, "Request Timeout"},
     {411, "Length Required"},
@@ -69,15 +71,23 @@ static const struct {
     {417, "Expectation Failed"},
     {500, "Internal Server Error"},
     {501, "Not Implemented"},
+    {503, "Service Unavailable"},
     {505, "HTTP Version Not Supported"},
 };
 
-const char *cmpsrv_http_phrase(int status)
+/* What each service takes. */
+static const struct {
+    const char *method;
+    int has_body; /* which then has the type of CMP */
+} services[CMPSRV_HTTP__SERVICES] = {
+    [CMPSRV_HTTP_CMP] = {"POST", 1},
+    [CMPSRV_HTTP_ADMIN] = {"GET", 0},
+};
+
+const char *cmpsrv_http_phrase(CMPSRV_HTTP_SERVICE service, int status)
 {
-    if (status == 404)
+    if (service == CMPSRV_HTTP_CMP && status == 404)
         return CMPSRV_reason_info(CMPSRV_R_NO_SUCH_ALIAS)->text;
-    if (status == 503)
-        return CMPSRV_reason_info(CMPSRV_R_OVERLOADED)->text;
     for (size_t i = 0; i < CMPSRV_ARRAY_SIZE(phrases); i++)
         if (phrases[i].status == status)
             return phrases[i].text;
@@ -198,13 +208,14 @@ static int is_method(CMPSRV_SLICE s, const char *name)
     return cmpsrv_slice_eq(s, cmpsrv_slice_str(name));
 }
 
-/* 0 for POST, else the status that refuses it, after the headers have been found well-formed. */
-static int method_status(CMPSRV_SLICE method)
+/* 0 for the one that is served, else the status that refuses it, after the headers have been found
+ * well-formed. */
+static int method_status(CMPSRV_HTTP_SERVICE service, CMPSRV_SLICE method)
 {
-    static const char *const known[] = {"GET",     "HEAD",  "PUT",   "DELETE",
+    static const char *const known[] = {"GET",     "POST",  "HEAD",  "PUT",    "DELETE",
                                         "OPTIONS", "PATCH", "TRACE", "CONNECT"};
 
-    if (is_method(method, "POST"))
+    if (is_method(method, services[service].method))
         return 0;
     for (size_t i = 0; i < CMPSRV_ARRAY_SIZE(known); i++)
         if (is_method(method, known[i]))
@@ -266,7 +277,7 @@ static int take_request_line(CMPSRV_HTTP_PARSER *p, CMPSRV_SLICE line)
         return refuse(p, 400, "request line is not METHOD SP target SP version");
     if (!take_version(p, line) || !take_target(p, method, target))
         return 0;
-    p->method_status = method_status(method);
+    p->method_status = method_status(p->service, method);
     p->state = HEADER;
     return 1;
 }
@@ -404,9 +415,12 @@ static int end_headers(CMPSRV_HTTP_PARSER *p)
     if (has(p, CODING) && p->req.http_1_0)
         return refuse(p, 400, "Transfer-Encoding with HTTP/1.0");
     if (p->method_status != 0)
-        return refuse(p, p->method_status, "not a POST");
+        return refuse(p, p->method_status, "not the method that is served here");
     if (has(p, CODING) && !p->chunked)
         return refuse(p, 501, "Transfer-Encoding is not chunked");
+    if (!services[p->service].has_body)
+        return has(p, CODING) || p->length > 0 ? refuse(p, 413, "a body where none belongs")
+                                               : begin_body(p);
     if (!has(p, LENGTH) && !has(p, CODING))
         return refuse(p, 411, "neither Content-Length nor chunked");
     if (p->length > p->max_body)
@@ -546,11 +560,12 @@ CMPSRV_HTTP_PARSE cmpsrv_http_parser_feed(CMPSRV_HTTP_PARSER *p, const unsigned 
                            : (p->state == DONE ? CMPSRV_HTTP_DONE : CMPSRV_HTTP_REFUSED);
 }
 
-CMPSRV_HTTP_PARSER *cmpsrv_http_parser_new(size_t max_body)
+CMPSRV_HTTP_PARSER *cmpsrv_http_parser_new(CMPSRV_HTTP_SERVICE service, size_t max_body)
 {
     CMPSRV_HTTP_PARSER *p = OPENSSL_zalloc(sizeof(*p));
 
     if (p != NULL) {
+        p->service = service;
         p->max_body = max_body;
         cmpsrv_http_parser_reset(p);
     }
@@ -560,14 +575,13 @@ CMPSRV_HTTP_PARSER *cmpsrv_http_parser_new(size_t max_body)
 /* Gives all memory back, so that an idle connection holds next to nothing. */
 void cmpsrv_http_parser_reset(CMPSRV_HTTP_PARSER *p)
 {
-    size_t max_body = p->max_body;
+    CMPSRV_HTTP_PARSER kept = {.service = p->service, .max_body = p->max_body};
 
     OPENSSL_free(p->req.path);
     cmpsrv_bytes_clear(&p->req.body);
     drop(&p->line);
     drop(&p->body);
-    memset(p, 0, sizeof(*p));
-    p->max_body = max_body;
+    *p = kept;
     p->extension_left = MAX_CHUNK_EXTENSION;
     enter_lines(p, REQUEST_LINE, CMPSRV_HTTP_MAX_HEADER);
 }

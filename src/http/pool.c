@@ -79,13 +79,15 @@ CMPSRV_HTTP_POOL *cmpsrv_http_pool_new(const CMPSRV_HTTP_OPTIONS *options, int w
 static void call_handler(const CMPSRV_HTTP_OPTIONS *o, CMPSRV_HTTP_JOB *job)
 {
     static const unsigned char nothing[1] = {0};
+    CMPSRV_HTTP_HANDLER handler = job->service == CMPSRV_HTTP_ADMIN ? o->admin : o->handler;
     const unsigned char *body = job->body.p != NULL ? job->body.p : nothing;
 
-    if (o->handler(o->arg, job->path, body, job->body.n, &job->answer.p, &job->answer.n,
-                   &job->status))
+    if (handler(o->arg, job->path, body, job->body.n, &job->answer.p, &job->answer.n, &job->status))
         job->status = job->answer.p != NULL && job->answer.n > 0 ? 200 : 500;
-    else if (job->status < 400 || cmpsrv_http_phrase(job->status) == NULL)
+    else if (job->status < 400 || cmpsrv_http_phrase(job->service, job->status) == NULL)
         job->status = 500;
+    if (job->status == 500 || (job->status != 200 && job->service == CMPSRV_HTTP_CMP))
+        cmpsrv_bytes_clear(&job->answer);
 }
 
 static void wake_loop(const CMPSRV_HTTP_POOL *pool)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The HTTP server as a whole (cmpsrv_http_*): the loop, the listeners, when connections are
- * accepted, the tick, and the orderly end. Called by the program. What happens on a connection is
+ * The HTTP server as a whole (cmpsrv_http_*): the loop, what others ask it for, the tick, and the
+ * orderly end. Called by the program. How connections come is listen.c's, what happens on one
  * conn.c's, what happens to a request pool.c's. Why not evhttp: see http.h.
  */
 #include "config.h"
@@ -9,328 +9,65 @@
 #include "http/http_local.h"
 
 #include <errno.h>
-#include <netdb.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <pthread.h>
 #include <signal.h>
-#include <stdlib.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/eventfd.h>
-#include <sys/resource.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include <event2/thread.h>
+#include <openssl/asn1.h>
 #include <openssl/crypto.h>
+#include <openssl/ssl.h>
 
-#define ACCEPT_BURST 64  /* then the connections that are there get their turn */
-#define ACCEPT_PAUSE 100 /* ms without accepting when descriptors or memory have run out */
-#define SPARE_FDS    32  /* descriptors that connections leave to stores, logs and files */
-#define MAX_HOST     255
-
-/* ---- accepting ------------------------------------------------------------------------------- */
-
-static struct timeval to_timeval(int64_t ms)
+struct timeval cmpsrv_http_timeval(int64_t ms)
 {
     return (struct timeval){(time_t)(ms / 1000), (suseconds_t)(ms % 1000) * 1000};
 }
 
-/* Listeners are in the loop only while there is room: a full house waits in the backlog. */
-static void update_accepting(CMPSRV_HTTP *h)
-{
-    int want = h->running && !h->stopping && !h->paused && h->n_conns < h->max_conns;
-    CMPSRV_HTTP_LISTENER *l;
-
-    if (want == h->accepting)
-        return;
-    h->accepting = want;
-    TAILQ_FOREACH(l, &h->listeners, link)
-    {
-        if (want)
-            event_add(l->accept, NULL);
-        else
-            event_del(l->accept);
-    }
-}
-
-static void pause_accepting(CMPSRV_HTTP *h, const char *problem)
-{
-    struct timeval tv = to_timeval(ACCEPT_PAUSE);
-
-    if (!h->paused)
-        cmpsrv_log(h->options.log, CMPSRV_LOG_WARNING, "http: no connection accepted for %d ms: %s",
-                   ACCEPT_PAUSE, problem);
-    h->paused = 1;
-    update_accepting(h);
-    event_add(h->pause, &tv);
-}
-
-static void on_pause_over(evutil_socket_t fd, short what, void *arg)
-{
-    CMPSRV_HTTP *h = arg;
-
-    (void)fd;
-    (void)what;
-    h->paused = 0;
-    update_accepting(h);
-}
-
-static void add_connection(CMPSRV_HTTP *h, int fd)
-{
-    struct bufferevent *bev;
-    int on = 1;
-
-    /* An answer is written at once: nothing is won by holding back its last segment. */
-    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
-    if ((bev = bufferevent_socket_new(h->base, fd, BEV_OPT_CLOSE_ON_FREE)) == NULL)
-        close(fd);
-    if (bev == NULL || cmpsrv_http_conn_new(h, bev) == NULL)
-        pause_accepting(h, "out of memory");
-    update_accepting(h);
-}
-
-/* 1 if there may be more to accept. */
-static int accept_one(CMPSRV_HTTP_LISTENER *l)
-{
-    int fd = accept4(l->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
-
-    if (fd >= 0) {
-        add_connection(l->http, fd);
-        return 1;
-    }
-    switch (errno) {
-    case EAGAIN:
-        return 0;
-    case EMFILE:
-    case ENFILE:
-    case ENOBUFS:
-    case ENOMEM:
-        pause_accepting(l->http, strerror(errno));
-        return 0;
-    default: /* that connection failed before it was ours: accept(2) */
-        return 1;
-    }
-}
-
-static void on_accept(evutil_socket_t fd, short what, void *arg)
-{
-    CMPSRV_HTTP_LISTENER *l = arg;
-
-    (void)fd;
-    (void)what;
-    for (int i = 0; i < ACCEPT_BURST && l->http->accepting; i++)
-        if (!accept_one(l))
-            return;
-}
-
-/* ---- listening ------------------------------------------------------------------------------- */
-
-static void listener_free(CMPSRV_HTTP_LISTENER *l)
-{
-    if (l->accept != NULL)
-        event_free(l->accept);
-    close(l->fd);
-    OPENSSL_free(l);
-}
-
-/* Puts the listening socket fd, which it takes, into the list. */
-static int add_listener(CMPSRV_HTTP *h, int fd)
-{
-    CMPSRV_HTTP_LISTENER *l = OPENSSL_zalloc(sizeof(*l));
-    struct sockaddr_storage ss;
-    socklen_t n = sizeof(ss);
-
-    if (l == NULL || getsockname(fd, (struct sockaddr *)&ss, &n) != 0) {
-        OPENSSL_free(l);
-        close(fd);
-        return 0;
-    }
-    l->http = h;
-    l->fd = fd;
-    if (ss.ss_family == AF_INET)
-        l->port = ntohs(((struct sockaddr_in *)&ss)->sin_port);
-    else if (ss.ss_family == AF_INET6)
-        l->port = ntohs(((struct sockaddr_in6 *)&ss)->sin6_port);
-    if ((l->accept = event_new(h->base, fd, EV_READ | EV_PERSIST, on_accept, l)) == NULL) {
-        listener_free(l);
-        return 0;
-    }
-    TAILQ_INSERT_TAIL(&h->listeners, l, link);
-    return 1;
-}
-
-/* A listening socket on the address, or -1 with errno. v6_only: leaves IPv4 to another socket. */
-static int open_socket(const struct addrinfo *a, int v6_only)
-{
-    int fd = socket(a->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0), on = 1, problem;
-
-    if (fd < 0)
-        return -1;
-    setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
-    if (a->ai_family == AF_INET6)
-        setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &v6_only, sizeof(v6_only));
-    if (bind(fd, a->ai_addr, a->ai_addrlen) == 0 && listen(fd, SOMAXCONN) == 0)
-        return fd;
-    problem = errno;
-    close(fd);
-    errno = problem;
-    return -1;
-}
-
-/* "http://HOST:PORT" apart; the brackets of an IPv6 address come off. */
-static int split_url(const char *url, char host[MAX_HOST + 1], char port[6])
-{
-    static const char scheme[] = "http://";
-    const char *colon, *digits;
-    size_t n;
-
-    if (strncmp(url, scheme, sizeof(scheme) - 1) != 0)
-        return 0;
-    url += sizeof(scheme) - 1;
-    if ((colon = strrchr(url, ':')) == NULL)
-        return 0;
-    digits = colon + 1;
-    n = (size_t)(colon - url);
-    if (n > 2 && url[0] == '[' && url[n - 1] == ']') {
-        url++;
-        n -= 2;
-    } else if (memchr(url, ':', n) != NULL) {
-        return 0;
-    }
-    if (n == 0 || n > MAX_HOST || digits[0] == '\0' || strlen(digits) > 5 ||
-        strspn(digits, "0123456789") != strlen(digits) || strtoul(digits, NULL, 10) > 65535)
-        return 0;
-    memcpy(host, url, n);
-    host[n] = '\0';
-    memcpy(port, digits, strlen(digits) + 1);
-    return 1;
-}
-
-/* IPv6 switched off is no reason to fail where IPv4 is there too. */
-static int is_absent_family(int problem)
-{
-    return problem == EADDRNOTAVAIL || problem == EAFNOSUPPORT;
-}
-
-/* All addresses of a name, on one port: a port that the kernel chose for the first is everybody's.
- * Returns how many, or -1 with errno. */
-static int listen_on(CMPSRV_HTTP *h, struct addrinfo *list, int v6_only)
-{
-    int n = 0, fd, port = 0;
-
-    for (struct addrinfo *a = list; a != NULL; a = a->ai_next) {
-        if (port != 0 && a->ai_family == AF_INET)
-            ((struct sockaddr_in *)a->ai_addr)->sin_port = htons((uint16_t)port);
-        else if (port != 0)
-            ((struct sockaddr_in6 *)a->ai_addr)->sin6_port = htons((uint16_t)port);
-        if ((fd = open_socket(a, v6_only)) < 0) {
-            if (is_absent_family(errno))
-                continue;
-            return -1;
-        }
-        if (!add_listener(h, fd))
-            return -1;
-        port = TAILQ_LAST(&h->listeners, cmpsrv_http_listeners)->port;
-        n++;
-    }
-    return n;
-}
-
-/* host NULL: every address of the family. 1, 0 if there is no such address, or -1 with *problem. */
-static int resolve_and_listen(CMPSRV_HTTP *h, const char *host, const char *port, int family,
-                              const char **problem)
-{
-    struct addrinfo hints = {0}, *list = NULL;
-    int n;
-
-    hints.ai_family = family;
-    hints.ai_socktype = SOCK_STREAM;
-    hints.ai_flags = AI_PASSIVE | AI_NUMERICSERV;
-    if ((n = getaddrinfo(host, port, &hints, &list)) != 0) {
-        *problem = gai_strerror(n);
-        return -1;
-    }
-    if ((n = listen_on(h, list, host != NULL)) < 0)
-        *problem = strerror(errno);
-    freeaddrinfo(list);
-    return n > 0 ? 1 : n;
-}
-
-int cmpsrv_http_listen(CMPSRV_HTTP *h, const char *url, CMPSRV_REFUSAL *why)
-{
-    char host[MAX_HOST + 1], port[6], shown[128];
-    const char *problem = "no such address here";
-    int ok;
-
-    cmpsrv_escape(cmpsrv_slice_str(url), shown, sizeof(shown));
-    if (!split_url(url, host, port))
-        return cmpsrv_refuse(why, CMPSRV_R_BAD_CONFIG, "listen %s: want http://HOST:PORT", shown);
-    if (strcmp(host, "*") == 0) {
-        /* One socket for both families where the system can. */
-        ok = resolve_and_listen(h, NULL, port, AF_INET6, &problem);
-        if (ok == 0)
-            ok = resolve_and_listen(h, NULL, port, AF_INET, &problem);
-    } else {
-        ok = resolve_and_listen(h, host, port, AF_UNSPEC, &problem);
-    }
-    if (ok <= 0)
-        return cmpsrv_refuse(why, CMPSRV_R_BAD_CONFIG, "listen %s: %s", shown, problem);
-    return 1;
-}
-
-int cmpsrv_http_port(const CMPSRV_HTTP *h, size_t i)
-{
-    const CMPSRV_HTTP_LISTENER *l;
-
-    TAILQ_FOREACH(l, &h->listeners, link)
-    if (i-- == 0)
-        return l->port;
-    return 0;
-}
-
 /* ---- the end --------------------------------------------------------------------------------- */
 
-static void close_listeners(CMPSRV_HTTP *h)
+/* Every connection, whichever it is next: the one it is called with may go. */
+static void for_all(CMPSRV_HTTP *h, void (*call)(CMPSRV_HTTP_CONN *))
 {
-    CMPSRV_HTTP_LISTENER *l;
+    for (int i = 0; i < CMPSRV_HTTP__SERVICES; i++)
+        for (int state = 0; state < CONN__STATES; state++) {
+            CMPSRV_HTTP_CONN *c, *next;
 
-    while ((l = TAILQ_FIRST(&h->listeners)) != NULL) {
-        TAILQ_REMOVE(&h->listeners, l, link);
-        listener_free(l);
-    }
+            for (c = TAILQ_FIRST(&h->houses[i].conns[state]); c != NULL; c = next) {
+                next = TAILQ_NEXT(c, link);
+                call(c);
+            }
+        }
 }
 
-static void close_connections(CMPSRV_HTTP *h)
+static size_t count_connections(const CMPSRV_HTTP *h)
 {
-    CMPSRV_HTTP_CONN *c;
+    size_t n = 0;
 
-    while ((c = TAILQ_FIRST(&h->conns)) != NULL)
-        cmpsrv_http_conn_free(c);
+    for (int i = 0; i < CMPSRV_HTTP__SERVICES; i++)
+        n += h->houses[i].n;
+    return n;
 }
 
 void cmpsrv_http_conn_gone(CMPSRV_HTTP *h)
 {
-    if (h->stopping && h->n_conns == 0)
+    if (h->stopping && count_connections(h) == 0)
         event_base_loopbreak(h->base);
-    update_accepting(h);
+    cmpsrv_http_update_accepting(h);
 }
 
 static void begin_stop(CMPSRV_HTTP *h)
 {
-    struct timeval tv = to_timeval(h->options.message_timeout);
-    CMPSRV_HTTP_CONN *c, *next;
+    struct timeval tv = cmpsrv_http_timeval(h->options.message_timeout);
 
     h->stopping = 1;
     h->stop_by = cmpsrv_time_mono() + h->options.message_timeout;
-    update_accepting(h);
-    close_listeners(h);
+    cmpsrv_http_close_listeners(h);
     event_del(h->tick);
     event_add(h->grace, &tv);
-    for (c = TAILQ_FIRST(&h->conns); c != NULL; c = next) {
-        next = TAILQ_NEXT(c, link);
-        cmpsrv_http_conn_stop(c);
-    }
+    for_all(h, cmpsrv_http_conn_stop);
     cmpsrv_http_conn_gone(h);
 }
 
@@ -341,8 +78,8 @@ static void on_grace_over(evutil_socket_t fd, short what, void *arg)
     (void)fd;
     (void)what;
     cmpsrv_log(h->options.log, CMPSRV_LOG_WARNING, "http: %zu connections closed without an answer",
-               h->n_conns);
-    close_connections(h);
+               count_connections(h));
+    for_all(h, cmpsrv_http_conn_free);
 }
 
 /* ---- what others ask the loop for ------------------------------------------------------------ */
@@ -372,30 +109,26 @@ void cmpsrv_http_tick(CMPSRV_HTTP *h)
 
 void cmpsrv_http_set_limits(CMPSRV_HTTP *h, const CMPSRV_HTTP_OPTIONS *options)
 {
+    if (options->tls != NULL)
+        SSL_CTX_up_ref(options->tls);
     pthread_mutex_lock(&h->lock);
+    SSL_CTX_free(h->next.tls); /* one that was never taken */
     h->next = *options;
     pthread_mutex_unlock(&h->lock);
     ask(h, ASKED_LIMITS);
 }
 
-/* max_connections, or fewer, so that stores and logs find a descriptor when the house is full. */
-static size_t connection_cap(const CMPSRV_HTTP *h)
+static void note_tls(CMPSRV_HTTP *h)
 {
-    struct rlimit limit;
-    size_t cap = h->options.max_connections, fds;
+    X509 *x = h->options.tls == NULL ? NULL : SSL_CTX_get0_certificate(h->options.tls);
+    int days, seconds;
 
-    if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY)
-        return cap;
-    fds = (size_t)limit.rlim_cur;
-    fds = fds > 2 * SPARE_FDS ? fds - SPARE_FDS : (fds + 1) / 2;
-    if (fds >= cap)
-        return cap;
-    cmpsrv_log(h->options.log, CMPSRV_LOG_WARNING,
-               "http: at most %zu connections, not %zu: the limit of open files is %zu", fds, cap,
-               (size_t)limit.rlim_cur);
-    return fds;
+    if (x != NULL && ASN1_TIME_diff(&days, &seconds, NULL, X509_get0_notAfter(x)))
+        atomic_store(&h->tls_not_after,
+                     cmpsrv_time_now() + (days * INT64_C(86400) + seconds) * 1000);
 }
 
+/* Connections that are there go on as they began. */
 static void take_limits(CMPSRV_HTTP *h)
 {
     CMPSRV_HTTP_OPTIONS *o = &h->options;
@@ -405,9 +138,15 @@ static void take_limits(CMPSRV_HTTP *h)
     o->max_connections = h->next.max_connections;
     o->message_timeout = h->next.message_timeout;
     o->idle_timeout = h->next.idle_timeout;
+    if (h->next.tls != NULL) {
+        SSL_CTX_free(o->tls);
+        o->tls = h->next.tls;
+        h->next.tls = NULL;
+    }
     pthread_mutex_unlock(&h->lock);
-    h->max_conns = connection_cap(h);
-    update_accepting(h);
+    cmpsrv_http_set_caps(h);
+    cmpsrv_http_update_accepting(h);
+    note_tls(h);
 }
 
 static void do_what_was_asked(CMPSRV_HTTP *h)
@@ -443,6 +182,13 @@ static void on_wake(evutil_socket_t fd, short what, void *arg)
     do_what_was_asked(h);
 }
 
+static void on_pause_over(evutil_socket_t fd, short what, void *arg)
+{
+    (void)fd;
+    (void)what;
+    cmpsrv_http_pause_over(arg);
+}
+
 static void on_tick(evutil_socket_t fd, short what, void *arg)
 {
     CMPSRV_HTTP *h = arg;
@@ -450,6 +196,7 @@ static void on_tick(evutil_socket_t fd, short what, void *arg)
     (void)fd;
     (void)what;
     cmpsrv_http_pool_tick(h->pool);
+    cmpsrv_http_update_accepting(h); /* somebody may be slow enough by now to make room */
 }
 
 static void ignore_sigpipe(void)
@@ -473,20 +220,63 @@ int cmpsrv_http_run(CMPSRV_HTTP *h)
         cmpsrv_log(h->options.log, CMPSRV_LOG_ERROR, "http: no worker could be started");
         return 0;
     }
-    h->max_conns = connection_cap(h);
+    cmpsrv_http_set_caps(h);
     h->running = 1;
     event_add(h->wake, NULL);
     if (h->options.tick != NULL)
         event_add(h->tick, &second);
-    update_accepting(h);
+    cmpsrv_http_update_accepting(h);
     ok = event_base_dispatch(h->base) >= 0;
     h->stopping = 1; /* also when the loop has failed */
     h->running = 0;
-    close_connections(h);
-    close_listeners(h);
+    for_all(h, cmpsrv_http_conn_free);
+    cmpsrv_http_close_listeners(h);
     event_base_loop(h->base, EVLOOP_NONBLOCK); /* where bufferevents really close */
     cmpsrv_http_pool_close(h->pool, h->stop_by - cmpsrv_time_mono());
     return ok;
+}
+
+/* ---- metrics --------------------------------------------------------------------------------- */
+
+static const char *const service_names[CMPSRV_HTTP__SERVICES] = {
+    [CMPSRV_HTTP_CMP] = "cmp",
+    [CMPSRV_HTTP_ADMIN] = "admin",
+};
+
+static void write_by_service(const char *name, const char *type, const char *help,
+                             atomic_uint_fast64_t *values, CMPSRV_JSON *out)
+{
+    cmpsrv_metrics_head(out, name, type, help);
+    for (int i = 0; i < CMPSRV_HTTP__SERVICES; i++) {
+        CMPSRV_METRIC_LABEL label = {"service", service_names[i]};
+
+        cmpsrv_metrics_value(out, name, &label, 1, (double)atomic_load(&values[i]));
+    }
+}
+
+void cmpsrv_http_metrics(CMPSRV_HTTP *h, CMPSRV_JSON *out)
+{
+    static const char answers[] = "cmpsrv_http_answers_total",
+                      expiry[] = "cmpsrv_tls_certificate_expiry_days";
+    int64_t not_after = atomic_load(&h->tls_not_after);
+    char status[4];
+
+    write_by_service("cmpsrv_http_accepted_total", "counter", "Connections accepted", h->accepted,
+                     out);
+    write_by_service("cmpsrv_http_connections", "gauge", "Connections open now", h->open, out);
+    cmpsrv_metrics_head(out, answers, "counter", "HTTP answers by status");
+    for (int i = 100; i < CMPSRV_HTTP_STATUSES; i++) {
+        CMPSRV_METRIC_LABEL label = {"status", status};
+        uint64_t n = atomic_load(&h->answers[i]);
+
+        snprintf(status, sizeof(status), "%d", i % 1000);
+        if (n > 0)
+            cmpsrv_metrics_value(out, answers, &label, 1, (double)n);
+    }
+    if (not_after == 0)
+        return;
+    cmpsrv_metrics_head(out, expiry, "gauge", "Days until the certificate of https expires");
+    cmpsrv_metrics_value(out, expiry, NULL, 0, (double)(not_after - cmpsrv_time_now()) / 86400000);
 }
 
 /* ---- life ------------------------------------------------------------------------------------ */
@@ -544,7 +334,12 @@ CMPSRV_HTTP *cmpsrv_http_new(const CMPSRV_HTTP_OPTIONS *options, CMPSRV_REFUSAL 
         h->wake_fd = -1;
         pthread_mutex_init(&h->lock, NULL);
         TAILQ_INIT(&h->listeners);
-        TAILQ_INIT(&h->conns);
+        for (int i = 0; i < CMPSRV_HTTP__SERVICES; i++)
+            for (int state = 0; state < CONN__STATES; state++)
+                TAILQ_INIT(&h->houses[i].conns[state]);
+        if (h->options.tls != NULL)
+            SSL_CTX_up_ref(h->options.tls);
+        note_tls(h);
         if (init(h))
             return h;
         cmpsrv_http_free(h);
@@ -564,7 +359,7 @@ void cmpsrv_http_free(CMPSRV_HTTP *h)
     if (h == NULL)
         return;
     cmpsrv_http_pool_free(h->pool);
-    close_listeners(h);
+    cmpsrv_http_close_listeners(h);
     free_event(h->wake);
     free_event(h->tick);
     free_event(h->pause);
@@ -573,6 +368,8 @@ void cmpsrv_http_free(CMPSRV_HTTP *h)
         event_base_free(h->base);
     if (h->wake_fd >= 0)
         close(h->wake_fd);
+    SSL_CTX_free(h->options.tls);
+    SSL_CTX_free(h->next.tls);
     pthread_mutex_destroy(&h->lock);
     OPENSSL_free(h);
 }

@@ -65,6 +65,12 @@ int cmpsrv_server_set_node(CMPSRV_SERVER *srv, const char *node)
     return 1;
 }
 
+void cmpsrv_server_set_prepare(CMPSRV_SERVER *srv, CMPSRV_PREPARE prepare, void *arg)
+{
+    srv->prepare = prepare;
+    srv->prepare_arg = arg;
+}
+
 const CMPSRV_CONF_SERVER *cmpsrv_server_conf(CMPSRV_SERVER *srv)
 {
     return srv->snapshot == NULL ? NULL : &srv->snapshot->conf->server;
@@ -141,8 +147,7 @@ CMPSRV_EXPORT int CMPSRV_SERVER_load(CMPSRV_SERVER *srv, const char *yaml_file)
     CMPSRV_SNAPSHOT *old = srv->snapshot, *s;
     int ok;
 
-    s = cmpsrv_snapshot_load(srv->libctx, srv->propq, yaml_file, old == NULL ? NULL : old->conf,
-                             srv->log, &errors);
+    s = cmpsrv_snapshot_load(srv, yaml_file, old == NULL ? NULL : old->conf, &errors);
     ok = s != NULL && open_store(srv, s, &errors) && register_cas(srv, s, &errors);
     keep_errors(srv, &errors);
     cmpsrv_conf_errors_clear(&errors);
@@ -164,10 +169,9 @@ CMPSRV_EXPORT const char *CMPSRV_SERVER_get0_error(const CMPSRV_SERVER *srv)
     return srv->error == NULL ? "" : srv->error;
 }
 
-int cmpsrv_server_check(OSSL_LIB_CTX *libctx, const char *propq, const char *file, CMPSRV_LOG *log,
-                        CMPSRV_CONF_ERRORS *errors)
+int cmpsrv_server_check(CMPSRV_SERVER *srv, const char *file, CMPSRV_CONF_ERRORS *errors)
 {
-    CMPSRV_SNAPSHOT *s = cmpsrv_snapshot_load(libctx, propq, file, NULL, log, errors);
+    CMPSRV_SNAPSHOT *s = cmpsrv_snapshot_load(srv, file, NULL, errors);
 
     cmpsrv_snapshot_free(s);
     return s != NULL;

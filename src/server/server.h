@@ -16,16 +16,22 @@
 void cmpsrv_server_set_log(CMPSRV_SERVER *srv, CMPSRV_LOG *log);
 int cmpsrv_server_set_node(CMPSRV_SERVER *srv, const char *node);
 
+/*
+ * What a program builds of a configuration beside the server object (TLS): called at each load and
+ * check once the file has been read, returns 1, or 0 with errors; then the load fails as a whole.
+ */
+typedef int (*CMPSRV_PREPARE)(void *arg, const CMPSRV_CONF *conf, CMPSRV_CONF_ERRORS *errors);
+void cmpsrv_server_set_prepare(CMPSRV_SERVER *srv, CMPSRV_PREPARE prepare, void *arg);
+
 /* The section `server:` of the current configuration; valid until the next load. NULL before the
  * first. */
 const CMPSRV_CONF_SERVER *cmpsrv_server_conf(CMPSRV_SERVER *srv);
 
 /*
- * For --check-config: reads configuration, CAs and keys as a load would, opens no store. 1, or 0
- * with the errors.
+ * For --check-config: reads configuration, CAs and keys as a load would, opens no store and changes
+ * nothing. 1, or 0 with the errors.
  */
-int cmpsrv_server_check(OSSL_LIB_CTX *libctx, const char *propq, const char *file, CMPSRV_LOG *log,
-                        CMPSRV_CONF_ERRORS *errors);
+int cmpsrv_server_check(CMPSRV_SERVER *srv, const char *file, CMPSRV_CONF_ERRORS *errors);
 
 /* For the admin listener: appends a line for each check (store, keys, CRLs); 1 if all are fine.
  * Takes as long as the store does. The current values of all metrics, in Prometheus' format. */

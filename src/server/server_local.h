@@ -29,9 +29,9 @@ typedef struct cmpsrv_snapshot_st {
     size_t cas_n;
 } CMPSRV_SNAPSHOT;
 
-CMPSRV_SNAPSHOT *cmpsrv_snapshot_load(OSSL_LIB_CTX *libctx, const char *propq, const char *file,
-                                      const CMPSRV_CONF *current, CMPSRV_LOG *log,
-                                      CMPSRV_CONF_ERRORS *errors);
+/* current: the configuration in use, at a reload. */
+CMPSRV_SNAPSHOT *cmpsrv_snapshot_load(CMPSRV_SERVER *srv, const char *file,
+                                      const CMPSRV_CONF *current, CMPSRV_CONF_ERRORS *errors);
 void cmpsrv_snapshot_free(CMPSRV_SNAPSHOT *s); /* drops a reference */
 /* NULL if there is none. */
 const CMPSRV_CA *cmpsrv_snapshot_ca(const CMPSRV_SNAPSHOT *s, const CMPSRV_CONF_CA *conf);
@@ -45,6 +45,8 @@ struct cmpsrv_server_st {
     CMPSRV_STORE *store;
     CMPSRV_METRICS *metrics;
     CMPSRV_LOG *log;
+    CMPSRV_PREPARE prepare; /* may be NULL */
+    void *prepare_arg;
     char *node;  /* name of this writer in the store */
     char *error; /* of the last load */
     unsigned char binding_key[CMPSRV_HASH];

@@ -22,34 +22,31 @@ void cmpsrv_snapshot_free(CMPSRV_SNAPSHOT *s)
     OPENSSL_free(s);
 }
 
-/* Every CA is tried, so that one load tells all that is wrong. */
-static int load_cas(CMPSRV_SNAPSHOT *s, OSSL_LIB_CTX *libctx, const char *propq, CMPSRV_LOG *log,
-                    CMPSRV_CONF_ERRORS *errors)
+/* Everything is tried, so that one load tells all that is wrong. */
+static int load_rest(CMPSRV_SNAPSHOT *s, CMPSRV_SERVER *srv, CMPSRV_CONF_ERRORS *errors)
 {
     size_t n = s->conf->cas_n;
-    int ok = 1;
+    int ok = srv->prepare == NULL || srv->prepare(srv->prepare_arg, s->conf, errors);
 
     if ((s->cas = OPENSSL_zalloc(n * sizeof(CMPSRV_CA *) + 1)) == NULL)
         return 0;
     s->cas_n = n;
     for (size_t i = 0; i < n; i++) {
-        s->cas[i] = cmpsrv_ca_load(libctx, propq, &s->conf->cas[i], log, errors);
+        s->cas[i] = cmpsrv_ca_load(srv->libctx, srv->propq, &s->conf->cas[i], srv->log, errors);
         ok &= s->cas[i] != NULL;
     }
     return ok;
 }
 
-CMPSRV_SNAPSHOT *cmpsrv_snapshot_load(OSSL_LIB_CTX *libctx, const char *propq, const char *file,
-                                      const CMPSRV_CONF *current, CMPSRV_LOG *log,
-                                      CMPSRV_CONF_ERRORS *errors)
+CMPSRV_SNAPSHOT *cmpsrv_snapshot_load(CMPSRV_SERVER *srv, const char *file,
+                                      const CMPSRV_CONF *current, CMPSRV_CONF_ERRORS *errors)
 {
     CMPSRV_SNAPSHOT *s = OPENSSL_zalloc(sizeof(*s));
 
     if (s == NULL)
         return NULL;
     atomic_init(&s->refs, 1);
-    if ((s->conf = cmpsrv_conf_load(file, current, errors)) == NULL ||
-        !load_cas(s, libctx, propq, log, errors)) {
+    if ((s->conf = cmpsrv_conf_load(file, current, errors)) == NULL || !load_rest(s, srv, errors)) {
         cmpsrv_snapshot_free(s);
         return NULL;
     }

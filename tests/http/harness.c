@@ -91,7 +91,7 @@ void server_start(SERVER *s)
     CMPSRV_REFUSAL why = {0};
 
     CU_ASSERT_FATAL((s->http = cmpsrv_http_new(&s->options, &why)) != NULL);
-    CU_ASSERT_FATAL(cmpsrv_http_listen(s->http, "http://127.0.0.1:0", &why));
+    CU_ASSERT_FATAL(cmpsrv_http_listen(s->http, CMPSRV_HTTP_CMP, "http://127.0.0.1:0", &why));
     s->port = cmpsrv_http_port(s->http, 0);
     CU_ASSERT_FATAL(pthread_create(&s->thread, NULL, run_server, s) == 0);
 }

@@ -77,7 +77,7 @@ static OUTCOME run(CMPSRV_HTTP_PARSER *p, CMPSRV_SLICE in, size_t first, size_t 
     }
     o.status = r == CMPSRV_HTTP_MORE ? -1 : (r == CMPSRV_HTTP_DONE ? 0 : q->status);
     CU_ASSERT(r != CMPSRV_HTTP_REFUSED || q->problem != NULL);
-    CU_ASSERT(r != CMPSRV_HTTP_REFUSED || cmpsrv_http_phrase(q->status) != NULL);
+    CU_ASSERT(r != CMPSRV_HTTP_REFUSED || cmpsrv_http_phrase(CMPSRV_HTTP_CMP, q->status) != NULL);
     o.keep_alive = q->keep_alive;
     o.http_1_0 = q->http_1_0;
     snprintf(o.path, sizeof(o.path), "%s", q->path != NULL ? q->path : "");
@@ -95,7 +95,7 @@ static int same(OUTCOME a, OUTCOME b)
 
 static OUTCOME run_all_ways(CMPSRV_SLICE in)
 {
-    CMPSRV_HTTP_PARSER *p = cmpsrv_http_parser_new(MAX);
+    CMPSRV_HTTP_PARSER *p = cmpsrv_http_parser_new(CMPSRV_HTTP_CMP, MAX);
     OUTCOME whole;
 
     CU_ASSERT_FATAL(p != NULL);
@@ -392,7 +392,7 @@ static void test_expect(void)
         {S(P H L "Expect: 100-continue\r\n" E), 0}, /* 415 */
         {S(P H T L E), 0},
     };
-    CMPSRV_HTTP_PARSER *p = cmpsrv_http_parser_new(MAX);
+    CMPSRV_HTTP_PARSER *p = cmpsrv_http_parser_new(CMPSRV_HTTP_CMP, MAX);
 
     check(rows, CMPSRV_ARRAY_SIZE(rows));
     for (size_t i = 0; i < CMPSRV_ARRAY_SIZE(due); i++)
@@ -434,7 +434,7 @@ static size_t fill_headers(char *out, size_t size, size_t total)
 static void test_oversized(void)
 {
     static char big[1 << 20];
-    CMPSRV_HTTP_PARSER *p = cmpsrv_http_parser_new(MAX);
+    CMPSRV_HTTP_PARSER *p = cmpsrv_http_parser_new(CMPSRV_HTTP_CMP, MAX);
     static const char *const starts[] = {
         "", "POST /", P H "X: ", P H "X", P H T C E "0\r\nX: ", P H T C E "5;"};
     OUTCOME o;
@@ -467,7 +467,7 @@ static void test_sequence(void)
 {
     static const char stream[] = P H T L E "hello" P H T C E "5\r\nhello\r\n0\r\n\r\n" P H T L E
                                            "hello\r\n" P H T L E "hello";
-    CMPSRV_HTTP_PARSER *p = cmpsrv_http_parser_new(MAX);
+    CMPSRV_HTTP_PARSER *p = cmpsrv_http_parser_new(CMPSRV_HTTP_CMP, MAX);
     size_t at = 0;
 
     for (int i = 0; i < 4; i++) {
@@ -484,7 +484,7 @@ static void test_sequence(void)
 /* Nothing is taken after the end of a request or a refusal, until a reset. */
 static void test_stays(void)
 {
-    CMPSRV_HTTP_PARSER *p = cmpsrv_http_parser_new(MAX);
+    CMPSRV_HTTP_PARSER *p = cmpsrv_http_parser_new(CMPSRV_HTTP_CMP, MAX);
     size_t used;
 
     run(p, cmpsrv_slice_str(P H T L E "hello"), 1000, 1);
@@ -506,7 +506,7 @@ static void test_mutations(void)
     static const char *const good[] = {P H T L E "hello",
                                        P H T C E "2;x\r\nhe\r\n3\r\nllo\r\n0\r\nA: b\r\n\r\n"};
     static const unsigned char octets[] = "\0\n\r \t:;,0f+-x\x7f\x80\xff";
-    CMPSRV_HTTP_PARSER *p = cmpsrv_http_parser_new(MAX);
+    CMPSRV_HTTP_PARSER *p = cmpsrv_http_parser_new(CMPSRV_HTTP_CMP, MAX);
 
     for (size_t g = 0; g < CMPSRV_ARRAY_SIZE(good); g++)
         for (size_t i = 0; i < strlen(good[g]); i++)
@@ -521,17 +521,17 @@ static void test_mutations(void)
                 CU_ASSERT(same(whole, run(p, cmpsrv_slice(text, n), 1, 1)));
                 CU_ASSERT(same(whole, run(p, cmpsrv_slice(text, n), i + 1, n)));
                 CU_ASSERT(whole.status == -1 || whole.status == 0 ||
-                          cmpsrv_http_phrase(whole.status) != NULL);
+                          cmpsrv_http_phrase(CMPSRV_HTTP_CMP, whole.status) != NULL);
             }
     cmpsrv_http_parser_free(p);
 }
 
 static void test_phrases(void)
 {
-    CU_ASSERT_STRING_EQUAL(cmpsrv_http_phrase(404), "No such CMP alias");
-    CU_ASSERT_STRING_EQUAL(cmpsrv_http_phrase(503), "Service Unavailable");
-    CU_ASSERT_STRING_EQUAL(cmpsrv_http_phrase(200), "OK");
-    CU_ASSERT_PTR_NULL(cmpsrv_http_phrase(299));
+    CU_ASSERT_STRING_EQUAL(cmpsrv_http_phrase(CMPSRV_HTTP_CMP, 404), "No such CMP alias");
+    CU_ASSERT_STRING_EQUAL(cmpsrv_http_phrase(CMPSRV_HTTP_CMP, 503), "Service Unavailable");
+    CU_ASSERT_STRING_EQUAL(cmpsrv_http_phrase(CMPSRV_HTTP_CMP, 200), "OK");
+    CU_ASSERT_PTR_NULL(cmpsrv_http_phrase(CMPSRV_HTTP_CMP, 299));
 }
 
 TEST_MAIN("http parser", TEST(test_request_line), TEST(test_methods), TEST(test_header_lines),

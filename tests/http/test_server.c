@@ -17,6 +17,7 @@
 
 /* ---- limits ---------------------------------------------------------------------------------- */
 
+/* Who is being served keeps the others waiting. */
 static void test_connection_cap(void)
 {
     SERVER s;
@@ -27,14 +28,50 @@ static void test_connection_cap(void)
     server_start(&s);
     for (int i = 0; i < 3; i++) {
         open_client(&c[i], &s);
-        CU_ASSERT(post(&c[i], "/a", "", "x"));
-        CU_ASSERT(i == 2 || is_answered(&c[i], 200, "/a:x"));
+        CU_ASSERT(post(&c[i], i < 2 ? "/wait" : "/a", "", "x"));
+        if (i < 2)
+            server_await(&s, i + 1);
     }
     CU_ASSERT(!is_readable(&c[2], 200));
-    close(c[0].fd);
+    server_release(&s);
+    CU_ASSERT(is_answered(&c[0], 200, "/wait:x"));
+    CU_ASSERT(is_answered(&c[1], 200, "/wait:x"));
     CU_ASSERT(is_answered(&c[2], 200, "/a:x"));
-    close(c[1].fd);
-    close(c[2].fd);
+    for (int i = 0; i < 3; i++)
+        close(c[i].fd);
+    server_stop(&s);
+    server_clear(&s);
+}
+
+/* Who is idle makes room, the longest first; then who takes his time over a message. */
+static void test_making_room(void)
+{
+    SERVER s;
+    CLIENT c[5];
+
+    server_init(&s);
+    s.options.max_connections = 2;
+    s.options.message_timeout = GUARD;
+    server_start(&s);
+    for (int i = 0; i < 3; i++) {
+        open_client(&c[i], &s);
+        CU_ASSERT(post(&c[i], "/a", "", "x") && is_answered(&c[i], 200, "/a:x"));
+    }
+    CU_ASSERT(is_at_end(&c[0]));
+    CU_ASSERT(send_text(&c[1], "POST /a HTT"));
+    CU_ASSERT(!is_readable(&c[1], 1200)); /* slow by now */
+    CU_ASSERT(send_text(&c[2], "POST /a HTT"));
+    CU_ASSERT(!is_readable(&c[2], 200)); /* not yet */
+    open_client(&c[3], &s);
+    CU_ASSERT(post(&c[3], "/a", "", "x") && is_answered(&c[3], 200, "/a:x"));
+    CU_ASSERT(is_at_end(&c[1]));
+    open_client(&c[4], &s);
+    CU_ASSERT(post(&c[4], "/a", "", "x") && is_answered(&c[4], 200, "/a:x"));
+    CU_ASSERT(is_at_end(&c[3])); /* idle goes before slow */
+    CU_ASSERT(send_text(&c[2], "P/1.1\r\n" T "Content-Length: 1\r\n\r\nx"));
+    CU_ASSERT(is_answered(&c[2], 200, "/a:x"));
+    for (int i = 0; i < 5; i++)
+        close(c[i].fd);
     server_stop(&s);
     server_clear(&s);
 }
@@ -278,7 +315,7 @@ static void test_late_answer(void)
     server_init(&s);
     CU_ASSERT_FATAL((s.http = cmpsrv_http_new(&s.options, NULL)) != NULL);
     bev = bufferevent_socket_new(s.http->base, -1, BEV_OPT_CLOSE_ON_FREE);
-    CU_ASSERT_FATAL((c = cmpsrv_http_conn_new(s.http, bev)) != NULL);
+    CU_ASSERT_FATAL((c = cmpsrv_http_conn_new(s.http, CMPSRV_HTTP_CMP, 0, bev)) != NULL);
     c->job = job;
     job->conn = c;
     job->status = 404;
@@ -349,18 +386,18 @@ static void test_listen(void)
     CU_ASSERT_FATAL((s.http = cmpsrv_http_new(&s.options, NULL)) != NULL);
     for (size_t i = 0; i < CMPSRV_ARRAY_SIZE(bad); i++) {
         memset(&why, 0, sizeof(why));
-        CU_ASSERT(!cmpsrv_http_listen(s.http, bad[i], &why));
+        CU_ASSERT(!cmpsrv_http_listen(s.http, CMPSRV_HTTP_CMP, bad[i], &why));
         CU_ASSERT(why.reason == CMPSRV_R_BAD_CONFIG && why.detail[0] != '\0');
     }
     CU_ASSERT_EQUAL(cmpsrv_http_port(s.http, 0), 0);
-    CU_ASSERT(cmpsrv_http_listen(s.http, "http://127.0.0.1:0", NULL));
-    CU_ASSERT(cmpsrv_http_listen(s.http, "http://*:0", NULL));
-    CU_ASSERT(cmpsrv_http_listen(s.http, "http://localhost:0", NULL));
+    CU_ASSERT(cmpsrv_http_listen(s.http, CMPSRV_HTTP_CMP, "http://127.0.0.1:0", NULL));
+    CU_ASSERT(cmpsrv_http_listen(s.http, CMPSRV_HTTP_CMP, "http://*:0", NULL));
+    CU_ASSERT(cmpsrv_http_listen(s.http, CMPSRV_HTTP_CMP, "http://localhost:0", NULL));
     CU_ASSERT(cmpsrv_http_port(s.http, 0) > 0 && cmpsrv_http_port(s.http, 1) > 0);
     CU_ASSERT(cmpsrv_http_port(s.http, 2) > 0);
     snprintf(url, sizeof(url), "http://127.0.0.1:%d", cmpsrv_http_port(s.http, 0));
     memset(&why, 0, sizeof(why));
-    CU_ASSERT(!cmpsrv_http_listen(s.http, url, &why));
+    CU_ASSERT(!cmpsrv_http_listen(s.http, CMPSRV_HTTP_CMP, url, &why));
     CU_ASSERT_EQUAL(why.reason, CMPSRV_R_BAD_CONFIG);
     server_clear(&s);
 }
@@ -377,8 +414,8 @@ static void test_options(void)
     server_clear(&s);
 }
 
-TEST_MAIN("http server", TEST(test_connection_cap), TEST(test_no_descriptors),
-          TEST(test_full_queue), TEST(test_stop_answers), TEST(test_stop_is_prompt),
-          TEST(test_stop_is_bounded), TEST(test_stop_first), TEST(test_stop_by_signal),
-          TEST(test_sigpipe), TEST(test_late_answer), TEST(test_tick), TEST(test_listen),
-          TEST(test_options))
+TEST_MAIN("http server", TEST(test_connection_cap), TEST(test_making_room),
+          TEST(test_no_descriptors), TEST(test_full_queue), TEST(test_stop_answers),
+          TEST(test_stop_is_prompt), TEST(test_stop_is_bounded), TEST(test_stop_first),
+          TEST(test_stop_by_signal), TEST(test_sigpipe), TEST(test_late_answer), TEST(test_tick),
+          TEST(test_listen), TEST(test_options))
