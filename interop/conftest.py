@@ -67,6 +67,11 @@ class Server:
         plain.ignore_aliases = lambda *_: True
         self.config.write_text(yaml.dump(conf, Dumper=plain))
 
+    def listen_admin(self):
+        self.admin_port = free_port()
+        self.configure(lambda c: c["server"].update(admin_listen=f"http://127.0.0.1:{self.admin_port}"))
+        return self
+
     def alias(self, **settings):
         self.configure(lambda c: c["aliases"]["ra"].update(settings))
 
@@ -148,6 +153,19 @@ class Server:
             return response.status, response.reason, response.read()
         finally:
             conn.close()
+
+    def get(self, path, method="GET"):
+        """Of the admin listener."""
+        conn = http.client.HTTPConnection("127.0.0.1", self.admin_port, timeout=DEADLINE)
+        try:
+            conn.request(method, path)
+            response = conn.getresponse()
+            return response.status, response.headers, response.read().decode()
+        finally:
+            conn.close()
+
+    def hang_up(self):
+        self.process.send_signal(signal.SIGHUP)
 
     def send(self, der, path="/cmp/ra"):
         status, reason, body = self.post(der, path)

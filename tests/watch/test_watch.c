@@ -2,6 +2,9 @@
 /* Audit records and JSON: valid whatever goes in, the same fields in the same order. */
 #include "config.h"
 
+#include <stdio.h>
+#include <string.h>
+
 #include <openssl/crypto.h>
 
 #include "test.h"
@@ -77,5 +80,60 @@ static void test_what_is_not_known_is_left_out(void)
     OPENSSL_free(text);
 }
 
+static const char *stage(size_t i)
+{
+    static const char *const names[] = {"one", "two"};
+
+    return i < CMPSRV_ARRAY_SIZE(names) ? names[i] : NULL;
+}
+
+static void count(CMPSRV_METRICS *m, const char *alias, const char *reason, int times)
+{
+    const char *labels[] = {alias, "ir", "granted", reason};
+
+    while (times-- > 0)
+        cmpsrv_metrics_count(m, CMPSRV_METRIC_REQUESTS, labels);
+}
+
+static void test_metrics(void)
+{
+    CMPSRV_METRICS *m = cmpsrv_metrics_new(stage);
+    const int64_t us[][2] = {{50, 51}, {0, 6000000}};
+    const char *ca = "a\"b\\c\nd";
+    CMPSRV_JSON out = {0};
+    char *text;
+
+    cmpsrv_metrics_count(NULL, CMPSRV_METRIC_ISSUED, &ca);
+    count(m, "a", "", 2);
+    count(m, "", "a", 3); /* other labels, the same letters */
+    for (int i = 0; i < 5000; i++) {
+        char alias[8];
+
+        snprintf(alias, sizeof(alias), "x%d", i); /* more than there are buckets */
+        count(m, alias, "", 1 + (i == 4999));
+    }
+    cmpsrv_metrics_count(m, CMPSRV_METRIC_ISSUED, &ca);
+    for (size_t i = 0; i < CMPSRV_ARRAY_SIZE(us); i++)
+        cmpsrv_metrics_stages(m, us[i]);
+    cmpsrv_metrics_write(m, &out);
+    text = cmpsrv_json_finish(&out);
+    CU_ASSERT_FATAL(text != NULL);
+#define HAS(line) CU_ASSERT_PTR_NOT_NULL(strstr(text, line "\n"))
+    HAS("\n# TYPE cmpsrv_requests_total counter");
+    HAS("\ncmpsrv_requests_total{alias=\"a\",body=\"ir\",result=\"granted\",reason=\"\"} 2");
+    HAS("\ncmpsrv_requests_total{alias=\"\",body=\"ir\",result=\"granted\",reason=\"a\"} 3");
+    HAS("\ncmpsrv_requests_total{alias=\"x4999\",body=\"ir\",result=\"granted\",reason=\"\"} 2");
+    HAS("\ncmpsrv_certificates_issued_total{ca=\"a\\\"b\\\\c\\nd\"} 1");
+    HAS("\ncmpsrv_stage_seconds_bucket{stage=\"one\",le=\"5e-05\"} 2");
+    HAS("\ncmpsrv_stage_seconds_bucket{stage=\"two\",le=\"5e-05\"} 0");
+    HAS("\ncmpsrv_stage_seconds_bucket{stage=\"two\",le=\"0.0001\"} 1");
+    HAS("\ncmpsrv_stage_seconds_bucket{stage=\"two\",le=\"5\"} 1");
+    HAS("\ncmpsrv_stage_seconds_bucket{stage=\"two\",le=\"+Inf\"} 2");
+    HAS("\ncmpsrv_stage_seconds_count{stage=\"two\"} 2");
+    CU_ASSERT_PTR_NOT_NULL(strstr(text, "\ncmpsrv_stage_seconds_sum{stage=\"two\"} 6.00005"));
+    OPENSSL_free(text);
+    cmpsrv_metrics_free(m);
+}
+
 TEST_MAIN("watch", TEST(test_strings), TEST(test_a_record),
-          TEST(test_what_is_not_known_is_left_out))
+          TEST(test_what_is_not_known_is_left_out), TEST(test_metrics))
