@@ -4,6 +4,9 @@ import collections
 import datetime
 import hashlib
 import http.client
+import os
+import pathlib
+import signal
 import sqlite3
 import time
 
@@ -16,6 +19,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 import der
 import forge
 import sweep
+FAULT_BUILD = os.environ.get("CMPSRV_FAULT_BUILD") and pathlib.Path(os.environ["CMPSRV_FAULT_BUILD"])
 UNCONFIRMED, ACTIVE, REVOKED = 0, 1, 2  # certificate.status
 
 # What a refusal may say, by the part of the message that was changed. badMessageCheck: the change was harmless and
@@ -74,14 +78,25 @@ class Line:
 
 
 @pytest.fixture
-def line(make_server, keys):
-    server = make_server(start=False)
-    server.alias(allow_mac_rr=True, confirm_wait_time="1h", transaction_retention="1h")
-    server.start()
-    made = Line(server, keys())
-    yield made
-    made.conn.close()
-    made.db.close()
+def make_line(make_server, keys):
+    lines = []
+
+    def make(fault=None, **kwargs):
+        server = make_server(start=False, **kwargs)
+        server.alias(allow_mac_rr=True, confirm_wait_time="1h", transaction_retention="1h")
+        server.start({"CMPSRV_FAULT": fault} if fault else None)
+        lines.append(Line(server, keys()))
+        return lines[-1]
+
+    yield make
+    for line in lines:
+        line.conn.close()
+        line.db.close()
+
+
+@pytest.fixture
+def line(make_line):
+    return make_line()
 
 
 # ---- the messages, and what a mutant that is granted must still be ----------------------------------------------------
@@ -251,7 +266,7 @@ def check_mutant(line, seed, mutant, where, message, protected):
     before = line.rows()
     answer = line.post(mutant)
     if is_granted(answer):
-        assert protected, "granted without a MAC"
+        assert protected and where != "protection", "granted without a right MAC"
         line.granted += 1
         try:
             seed.check_granted(mutant, message, answer)
@@ -298,3 +313,28 @@ def test_sweep(line, name, protected, capsys):
     with capsys.disabled():
         print(f"\nsweep of {name}, {'protected' if protected else 'unprotected'}: {n} mutants in "
               f"{time.monotonic() - start:.0f} s, {line.granted} granted, {dict(line.refused)}")
+
+
+PLANTED = [  # the fault, the seed whose sweep finds it, and in which parts of the message
+    ("no-parameter-check", "ir", True, {"protectionAlg"}, ""),
+    ("no-pop", "ir", True, {"body"}, "InvalidSignature"),
+    ("no-mac", "ir", True, {"protection"}, "granted without a right MAC"),
+    ("keep-refused", "ir", False, {"body"}, "a stranger has left something"),
+    ("absent-optional", "ir", True, {"body"}, ""),
+]
+
+
+@pytest.mark.skipif(not FAULT_BUILD, reason="CMPSRV_FAULT_BUILD names no build with planted faults")
+@pytest.mark.parametrize("fault, name, protected, regions, found", PLANTED, ids=[p[0] for p in PLANTED])
+def test_planted_faults_are_found(make_line, fault, name, protected, regions, found, capsys):
+    run_sweep(make_line(build=FAULT_BUILD), name, protected, regions)  # nothing is found where nothing is planted
+    line, start = make_line(fault, build=FAULT_BUILD), time.monotonic()
+    with pytest.raises(AssertionError, match=found):
+        run_sweep(line, name, protected, regions)
+    seconds = time.monotonic() - start
+    if not found:  # it is found because the process has ended
+        assert line.server.process.wait(10) < 0
+        line.server.process.returncode = -signal.SIGKILL
+    with capsys.disabled():
+        print(f"\nplanted {fault}: found after {seconds:.1f} s")
+    assert seconds < 60

@@ -320,6 +320,9 @@ int cmpsrv_crmf_parse(CMPSRV_SLICE body_value, CMPSRV_CERT_REQUEST *out, CMPSRV_
     if (list.n > 0)
         return cmpsrv_refuse(why, CMPSRV_R_ONE_REQUEST_ONLY,
                              "RFC 9483 4.1.1: more than one CertReqMsg");
+    if (cmpsrv_fault("absent-optional") &&
+        request.spki.p[0] == 0) /* planted: it need not be there */
+        return 0;
     *out = request;
     return 1;
 }

@@ -41,6 +41,8 @@ int cmpsrv_popo_verify(OSSL_LIB_CTX *libctx, const char *propq, const CMPSRV_CER
                              "RFC 4211 4.1: the signature is by a key of type %s, not by the one "
                              "in the request",
                              type);
+    if (cmpsrv_fault("no-pop"))
+        return 1;
     return cmpsrv_sig_verify(libctx, propq, key, cr->pop_alg, digests, cr->pop_signed,
                              cr->pop_signature, CMPSRV_R_BAD_POP, why);
 }
