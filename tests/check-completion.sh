@@ -13,7 +13,7 @@ trap 'rm -rf "$tmp"' EXIT
 mkdir "$tmp/sub"
 touch "$tmp/sub.yaml"
 cd "$tmp"
-PATH="$build:$PATH" exec bash -u - "$src/docs/completion" <<'END'
+PATH="$build:$PATH" exec bash -u -s "$src/docs/completion" <<'END'
 . "$1/cmp-admin.bash"
 . "$1/cmp-server.bash"
 status=0
@@ -41,7 +41,7 @@ want() {
 # The words of --help that match a sed expression.
 of_help() { cmp-admin --help | sed -n "$1" | LC_ALL=C sort -u | paste -s -d ' '; }
 
-commands=$(of_help 's/^  \([a-z]*\) .*/\1/p')
+commands=$(of_help 's/^  \([a-z][a-z]*\) .*/\1/p')
 want "$commands" cmp-admin ''
 want "$commands" cmp-admin --json ''
 want "$commands" cmp-admin --config sub.yaml ''

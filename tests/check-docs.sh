@@ -81,7 +81,7 @@ compare "commands of cmp-admin(8)"
 
 # ---- reasons ---------------------------------------------------------------------------------------------------
 "$build/tests/docs/print_tables" reasons >"$tmp/want"
-sed -n 's/^| `\([A-Z_]*\)` | \(.*\) |$/\1 | \2/p' "$operations" >"$tmp/rows"
+sed -n '/^## 9\. Reasons/,$s/^| `\([A-Z_]*\)` | \(.*\) |$/\1 | \2/p' "$operations" >"$tmp/rows"
 sed 's/ | /\t/g' "$tmp/rows" | cut -f 1-4 >"$tmp/have"
 compare "reasons of operations.md"
 if sed 's/ | /\t/g' "$tmp/rows" | awk -F '\t' 'NF != 5 || $5 == "" { print $1 ": want five columns, none empty"; bad = 1 }
