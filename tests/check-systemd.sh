@@ -12,7 +12,7 @@ fi
 tmp=$(mktemp -d)
 trap 'rm -rf "$tmp"' EXIT
 # verify wants the programs that the units name.
-sed "s|^ExecStart=[^ ]*|ExecStart=/bin/true|" "$build/docs/systemd/cmp-server.service" >"$tmp/cmp-server.service"
+sed 's|^\(Exec[A-Za-z]*\)=[^ ]*|\1=/bin/true|' "$build/docs/systemd/cmp-server.service" >"$tmp/cmp-server.service"
 cp "$src/docs/systemd/cmp-server.socket" "$tmp"
 status=0
 
