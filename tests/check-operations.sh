@@ -32,5 +32,15 @@ if ! (cd "$tmp/run" && PATH="$build:$PATH" timeout 300 sh "$tmp/script") >"$tmp/
     tail -n 20 "$tmp/run/cmp-server.log" 2>/dev/null || true
     exit 1
 fi
-echo "docs/operations.md: $(grep -c '^```sh' "$src/docs/operations.md") blocks, $n enrolments"
-if [ -n "${KEEP_OUTPUT:-}" ]; then cp "$tmp/out" "$KEEP_OUTPUT"; cp "$tmp/run/cmp-server.log" "$KEEP_OUTPUT.log"; fi
+
+# Lines of the log that the guide shows are lines that the server has written, times and numbers aside.
+plain() { sed -E 's/^ *[0-9]{4}-[0-9-]+T[0-9:.]+Z/TIME/; s/[0-9a-f]{32,}/HEX/g'; }
+plain <"$tmp/run/cmp-server.log" >"$tmp/log"
+grep -E '^    [0-9]{4}-[0-9-]+T[0-9:.]+Z ' "$src/docs/operations.md" | plain >"$tmp/shown"
+[ -s "$tmp/shown" ] || { echo "no line of the log in docs/operations.md" && exit 1; }
+if grep -vxF -f "$tmp/log" "$tmp/shown"; then
+    echo "docs/operations.md shows these lines of the log, the server writes no such line; it has written:"
+    cat "$tmp/log"
+    exit 1
+fi
+echo "docs/operations.md: $(grep -c '^```sh' "$src/docs/operations.md") blocks, $n runs of openssl cmp, $(wc -l <"$tmp/shown") lines of the log"
