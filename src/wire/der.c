@@ -13,6 +13,7 @@
 
 #include <openssl/asn1.h>
 #include <openssl/crypto.h>
+#include <openssl/err.h>
 #include <openssl/objects.h>
 
 /* Reads identifier and length octets at p[0..n); gives the header size and content length. */
@@ -147,30 +148,27 @@ int cmpsrv_der_get_algid(CMPSRV_SLICE *in, CMPSRV_SLICE *oid, CMPSRV_SLICE *para
     return 1;
 }
 
+/* By libcrypto, which knows arcs of any size (2.25.UUID). Never a part of it: that would be another
+ * OID. */
 char *cmpsrv_der_oid_text(CMPSRV_SLICE oid, char *out, size_t size)
 {
-    uint64_t arc = 0;
-    size_t o = 0;
-    int first = 1;
+    CMPSRV_DERW w = {0};
+    CMPSRV_BYTES tlv = {NULL, 0};
+    ASN1_OBJECT *o = NULL;
+    const unsigned char *p;
+    int n;
 
-    snprintf(out, size, "?");
-    for (size_t i = 0; i < oid.n && o < size; i++) {
-        if (arc > UINT64_MAX >> 7)
-            return out;
-        arc = arc << 7 | (oid.p[i] & 0x7f);
-        if (oid.p[i] & 0x80)
-            continue;
-        if (first) {
-            unsigned root = arc < 40 ? 0 : arc < 80 ? 1 : 2;
-
-            o += (size_t)snprintf(out + o, size - o, "%u.%llu", root,
-                                  (unsigned long long)(arc - root * 40));
-            first = 0;
-        } else {
-            o += (size_t)snprintf(out + o, size - o, ".%llu", (unsigned long long)arc);
-        }
-        arc = 0;
+    cmpsrv_derw_put(&w, DER_OID, oid);
+    if (cmpsrv_derw_finish(&w, &tlv)) {
+        p = tlv.p;
+        o = d2i_ASN1_OBJECT(NULL, &p, (long)tlv.n);
     }
+    n = o == NULL ? 0 : OBJ_obj2txt(out, (int)size, o, 1);
+    if (n <= 0 || (size_t)n >= size)
+        snprintf(out, size, "?");
+    ASN1_OBJECT_free(o);
+    cmpsrv_bytes_clear(&tlv);
+    ERR_clear_error();
     return out;
 }
 

@@ -152,6 +152,14 @@ static void test_oid_and_time(void)
     CU_ASSERT_STRING_EQUAL(
         cmpsrv_der_oid_text(S("\x2a\x86\x48\x86\xf6\x7d\x07\x42\x0d"), text, sizeof(text)),
         "1.2.840.113533.7.66.13");
+    /* an arc of 100 bits; one that does not fit is no other OID */
+    CU_ASSERT_STRING_EQUAL(cmpsrv_der_oid_text(S("\x69\x83\xff\xff\xff\xff\xff\xff\xff\xff\xff"
+                                                 "\xff\xff\xff\xff\x7f"),
+                                               text, sizeof(text)),
+                           "2.25.1267650600228229401496703205375");
+    CU_ASSERT_STRING_EQUAL(cmpsrv_der_oid_text(S("\x2a\x86\x48\x86\xf6\x7d\x07\x42\x0d"), text, 12),
+                           "?");
+    CU_ASSERT_STRING_EQUAL(cmpsrv_der_oid_text(S("\x2a\x86"), text, sizeof(text)), "?");
     CU_ASSERT(cmpsrv_der_get_time(&s, &ms) && ms == INT64_C(-631152000000));
     CU_ASSERT(!cmpsrv_der_get_time(&g, &ms));     /* 2050 is no leap year */
     cmpsrv_derw_time(&w, INT64_C(2524608000000)); /* 2050-01-01 */

@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The decoders of bodies, by the first octet: ir, p10cr, certConf, rr, error. */
+#include "config.h"
+
+#include <openssl/err.h>
+#include <openssl/evp.h>
+
+#include "fuzz/fuzz.h"
+#include "wire/wire.h"
+
+/* A key that is taken is one that libcrypto can use, and its proof is judged. */
+static void check_request(const CMPSRV_CERT_REQUEST *cr)
+{
+    CMPSRV_REFUSAL why = {0};
+    EVP_PKEY *key = NULL;
+    char name[32] = "";
+
+    if (cr->subject.p != NULL)
+        cmpsrv_name_check(cr->subject, &why);
+    if (cr->spki.p == NULL || !cmpsrv_pubkey_decode(NULL, NULL, cr->spki, &key, name, &why))
+        return;
+    MUST(name[0] != '\0' && EVP_PKEY_get_bits(key) > 0);
+    cmpsrv_popo_verify(NULL, NULL, cr, key, CMPSRV_MD_SHA256 | CMPSRV_MD_SHA384 | CMPSRV_MD_SHA512,
+                       &why);
+    EVP_PKEY_free(key);
+    ERR_clear_error();
+}
+
+static void run_crmf(CMPSRV_SLICE in, CMPSRV_REFUSAL *why)
+{
+    CMPSRV_CERT_REQUEST cr;
+
+    if (cmpsrv_crmf_parse(in, &cr, why))
+        check_request(&cr);
+}
+
+static void run_p10(CMPSRV_SLICE in, CMPSRV_REFUSAL *why)
+{
+    CMPSRV_CERT_REQUEST cr;
+
+    if (cmpsrv_p10_parse(in, &cr, why))
+        check_request(&cr);
+}
+
+static void run_certconf(CMPSRV_SLICE in, CMPSRV_REFUSAL *why)
+{
+    CMPSRV_CERT_CONF conf;
+
+    cmpsrv_certconf_parse(in, &conf, why);
+}
+
+static void run_rr(CMPSRV_SLICE in, CMPSRV_REFUSAL *why)
+{
+    CMPSRV_REV_DETAILS rev;
+
+    cmpsrv_rr_parse(in, &rev, why);
+}
+
+static void run_error(CMPSRV_SLICE in, CMPSRV_REFUSAL *why)
+{
+    char text[64];
+
+    (void)why;
+    cmpsrv_error_text(in, text, sizeof(text));
+    for (const char *p = text; *p != '\0'; p++)
+        MUST(*p >= ' ' && *p <= '~');
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    static void (*const runs[])(CMPSRV_SLICE, CMPSRV_REFUSAL *) = {run_crmf, run_p10, run_certconf,
+                                                                   run_rr, run_error};
+    CMPSRV_REFUSAL why = {0};
+
+    /* The message they stand in has been found to be DER before. */
+    if (size > 1 && cmpsrv_der_check(cmpsrv_slice(data + 1, size - 1), CMPSRV_MAX_DEPTH,
+                                     CMPSRV_MAX_ELEMENTS, &why))
+        runs[data[0] % CMPSRV_ARRAY_SIZE(runs)](cmpsrv_slice(data + 1, size - 1), &why);
+    return 0;
+}
