@@ -60,6 +60,7 @@ int admin_cert_list(ADMIN *a);
 int admin_cert_show(ADMIN *a);
 int admin_cert_revoke(ADMIN *a);
 int admin_cert_unhold(ADMIN *a);
+int admin_message_show(ADMIN *a);
 int admin_audit_list(ADMIN *a);
 int admin_audit_verify(ADMIN *a);
 int admin_store_verify(ADMIN *a);

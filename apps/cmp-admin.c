@@ -32,6 +32,8 @@ static const struct {
     {"cert", "unhold", admin_cert_unhold, "SERIAL --ca CA", "release from certificateHold"},
     {"audit", "list", admin_audit_list, "[--since DATE]", "the audit records"},
     {"audit", "verify", admin_audit_verify, "", "check the hash chains"},
+    {"message", "show", admin_message_show, "FILE...",
+     "a CMP message in words: DER or PEM, - for standard input; needs no --config"},
     {"store", "verify", admin_store_verify, "",
      "check every stored certificate against its record"},
     {"store", "migrate", admin_store_migrate, "", "bring the schema up to this version"},
@@ -42,6 +44,7 @@ static int usage(FILE *to, const char *command, int status)
 {
     fputs("Usage: cmp-admin --config FILE COMMAND [ARGUMENTS] [--json]\n"
           "       cmp-admin init --dir DIR\n"
+          "       cmp-admin message show FILE... [--json]\n"
           "       cmp-admin --version | --help\n\n",
           to);
     for (size_t i = 0; i < CMPSRV_ARRAY_SIZE(verbs); i++)

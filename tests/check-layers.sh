@@ -13,10 +13,11 @@ below() {
     wire | store | conf) echo "base" ;;
     auth | policy | watch | ca) echo "wire store conf base" ;;
     server) echo "auth policy ca watch wire store conf base" ;;
+    show) echo "wire base" ;;
     http) echo "server auth policy ca watch wire store conf base" ;;
     esac
 }
-layers="base wire store conf auth policy watch ca server http"
+layers="base wire store conf auth policy watch ca server show http"
 
 # check_includes LAYER FILE...: every #include "LAYER/..." is of the layer itself or below it.
 check_includes() {

@@ -2,7 +2,7 @@
 # its seeds once, in make check.
 FUZZ_TARGETS = tests/fuzz/fuzz_pkimsg tests/fuzz/fuzz_body tests/fuzz/fuzz_cert \
     tests/fuzz/fuzz_name tests/fuzz/fuzz_protection tests/fuzz/fuzz_http tests/fuzz/fuzz_conf \
-    tests/fuzz/fuzz_line
+    tests/fuzz/fuzz_line tests/fuzz/fuzz_show
 check_PROGRAMS += $(FUZZ_TARGETS)
 dist_check_SCRIPTS += tests/fuzz/run-seeds.sh
 EXTRA_DIST += tests/fuzz/make-seeds tests/fuzz/seeds scripts/fuzz
@@ -46,3 +46,7 @@ tests_fuzz_fuzz_line_SOURCES = tests/fuzz/fuzz_line.c tests/fuzz/tree.c tests/fu
 tests_fuzz_fuzz_line_CPPFLAGS = $(FUZZ_CPPFLAGS)
 tests_fuzz_fuzz_line_LDFLAGS = $(FUZZ_LDFLAGS)
 tests_fuzz_fuzz_line_LDADD = $(LIBS_server)
+tests_fuzz_fuzz_show_SOURCES = tests/fuzz/fuzz_show.c $(FUZZ_COMMON)
+tests_fuzz_fuzz_show_CPPFLAGS = $(FUZZ_CPPFLAGS)
+tests_fuzz_fuzz_show_LDFLAGS = $(FUZZ_LDFLAGS)
+tests_fuzz_fuzz_show_LDADD = $(LIBS_show)
