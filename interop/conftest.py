@@ -110,7 +110,8 @@ class Server:
         code = self.process.poll() if self.process else 0
         if code is None:
             self.process.terminate()
-            assert self.process.wait(DEADLINE) == 0
+            code = self.process.wait(DEADLINE)
+            assert code == 0, f"cmp-server ended with {code}: {self.log_text()[-4000:]}"
         else:  # killed by us, or never started; not by a signal of its own
             assert code >= 0 or code == -signal.SIGKILL, f"cmp-server ended with {code}: {self.log_text()[-2000:]}"
 

@@ -1,0 +1,97 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Sixteen clients at once, with reloads, CRLs and metrics between them: what they were told is what the store says.
+
+The run that matters is the one of `scripts/check --ci` with ThreadSanitizer, whose first report ends the server with a
+status of its own: Server.stop() wants 0.
+"""
+import collections
+import concurrent.futures
+import os
+import threading
+import time
+
+import forge
+
+SECONDS = float(os.environ.get("CMPSRV_RACE_SECONDS", "5"))
+CLIENTS = 16
+ACTIVE, REVOKED = 1, 2
+
+
+class Client:
+    def __init__(self, server, n, keys):
+        self.server, self.n, self.rounds = server, n, 0
+        self.key = keys("ec:P-256" if n % 4 else "ed25519")
+        self.status = {}  # serial: what the store must say in the end
+        self.did = collections.Counter()
+
+    def enrol(self, body, **kwargs):
+        msg, der, answer = self.server.enrol(self.key, f"client {self.n} round {self.rounds}", body, **kwargs)
+        assert (answer.body, answer.status) == ({"ir": "ip", "cr": "cp"}[body], 0), answer.fail_info
+        return msg, der, answer
+
+    def confirmed(self):
+        msg, der, answer = self.enrol("ir")
+        assert self.server.send(der).der == answer.der  # a retransmission
+        assert self.server.confirm(msg, answer).body == "pkiconf"
+        self.status[answer.x509().serial_number] = ACTIVE
+
+    def revoked(self):
+        _, _, answer = self.enrol("cr", implicit=True)
+        rr = forge.Msg("rr", forge.rev_details(answer.x509(), 1)).der(self.server.credential)
+        assert self.server.send(rr).status == 0
+        self.status[answer.x509().serial_number] = REVOKED
+
+    def rejected(self):
+        msg, _, answer = self.enrol("ir")
+        assert self.server.confirm(msg, answer, status=2).body == "pkiconf"
+        self.status[answer.x509().serial_number] = REVOKED
+
+    def refused(self):
+        bad = forge.Msg("ir", forge.cert_req_msg(self.key, "x")).der(forge.Secret("another"))
+        assert self.server.send(bad).fail_info == ["badMessageCheck"]
+        assert self.server.send(b"0\x03\x02\x01").body == "error"
+
+    def run(self, end):
+        steps = [self.confirmed, self.revoked, self.rejected, self.refused]
+        while time.monotonic() < end:
+            step = steps[(self.rounds + self.n) % len(steps)]
+            step()
+            self.did[step.__name__] += 1
+            self.rounds += 1
+        return self
+
+
+def disturb(server, over):
+    """What an operator does meanwhile, all of it again and again."""
+    n = 0
+    while not over.wait(0.05):
+        server.hang_up()
+        assert all(server.get(page)[0] == 200 for page in ("/metrics", "/readyz", "/healthz"))
+        if n % 10 == 0:
+            server.admin("crl", "generate", "ManagementCA")
+            server.admin("cert", "list", "--json")
+        n += 1
+    return n
+
+
+def test_sixteen_clients(make_server, keys, capsys):
+    server = make_server(start=False).listen_admin()
+    server.alias(allow_mac_rr=True)
+    server.start()
+    over, end = threading.Event(), time.monotonic() + SECONDS
+    with concurrent.futures.ThreadPoolExecutor(CLIENTS + 1) as pool:
+        operator = pool.submit(disturb, server, over)
+        running = [pool.submit(Client(server, n, keys).run, end) for n in range(CLIENTS)]
+        try:
+            clients = [done.result() for done in running]
+        finally:
+            over.set()
+        disturbed = operator.result()
+    expected = {k: v for c in clients for k, v in c.status.items()}
+    stored = {int.from_bytes(serial, "big"): status for serial, status in server.query("SELECT serial, status FROM certificate")}
+    assert stored == expected and len(expected) >= CLIENTS
+    did = sum((c.did for c in clients), collections.Counter())
+    server.stop()  # 0, or a sanitizer has found something
+    assert "WARNING: ThreadSanitizer" not in server.log_text()
+    with capsys.disabled():
+        print(f"\n{CLIENTS} clients, {SECONDS:.0f} s: {dict(did)}, {disturbed} reloads")
