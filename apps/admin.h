@@ -45,6 +45,7 @@ typedef struct admin_table_st ADMIN_TABLE;
 ADMIN_TABLE *admin_table_new(const char *const *columns, size_t n);
 /* Adds a row of n texts (copied). */
 void admin_table_row(ADMIN_TABLE *t, const char *const *cells);
+void admin_table_free(ADMIN_TABLE *t);
 /* Prints and frees; ADMIN_OK or ADMIN_FAILED. */
 int admin_table_print(ADMIN_TABLE *t, int json);
 

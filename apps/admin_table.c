@@ -113,6 +113,16 @@ static void print_columns(const ADMIN_TABLE *t)
     }
 }
 
+void admin_table_free(ADMIN_TABLE *t)
+{
+    if (t == NULL)
+        return;
+    for (size_t i = 0; i < t->rows * t->n; i++)
+        OPENSSL_free(t->cells[i]);
+    OPENSSL_free(t->cells);
+    OPENSSL_free(t);
+}
+
 int admin_table_print(ADMIN_TABLE *t, int json)
 {
     int status = ADMIN_FAILED;
@@ -127,9 +137,6 @@ int admin_table_print(ADMIN_TABLE *t, int json)
         print_columns(t);
         status = ADMIN_OK;
     }
-    for (size_t i = 0; i < t->rows * t->n; i++)
-        OPENSSL_free(t->cells[i]);
-    OPENSSL_free(t->cells);
-    OPENSSL_free(t);
+    admin_table_free(t);
     return status;
 }

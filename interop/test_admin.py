@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """cmp-admin on a live store: what it shows, what it changes, and what it finds wrong."""
 import json
+import shutil
 import sqlite3
 
 import pytest
@@ -84,6 +85,24 @@ def test_audit_verify_finds_what_was_changed(server, keys, sql):
         assert db.execute(sql).rowcount == 1
     done = server.admin("audit", "verify", check=False)
     assert done.returncode == 1 and "2" in done.stderr
+
+
+def test_audit_heads_find_an_older_copy(server, keys, tmp_path):
+    database, copy = server.dir / "cmp-server.db", tmp_path / "copy.db"
+    server.admin("store", "backup", str(copy))
+    server.enrol(keys("ec:P-384"), "other", implicit=True)
+    server.stop()
+    heads = [row["head"] for row in json.loads(server.admin("audit", "verify", "--json").stdout)]
+    server.admin("crl", "generate", "ManagementCA")
+    assert len(heads) == 1 and heads[0] in {r[0] for r in server.query("SELECT lower(hex(hash)) FROM audit")}
+    server.admin("audit", "verify", "--head", heads[0])
+    for rest in server.dir.glob("cmp-server.db*"):
+        rest.unlink()
+    shutil.copy(copy, database)
+    server.admin("audit", "verify")  # an older copy is right in itself
+    done = server.admin("audit", "verify", "--head", heads[0], check=False)
+    assert done.returncode == 1 and "missing" in done.stderr
+    assert server.admin("audit", "verify", "--head", "12", check=False).returncode == 2
 
 
 def test_backup_is_a_store(server, tmp_path):

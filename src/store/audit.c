@@ -257,6 +257,30 @@ int cmpsrv_store_audit_each(CMPSRV_STORE *s, int64_t since, CMPSRV_AUDIT_CB cb, 
     return n < 0 ? -1 : 1;
 }
 
+static int give_head(void *arg, const CMPSRV_SQLV *col)
+{
+    const EACH *each = arg;
+    CMPSRV_AUDIT_ROW row = {.chain = col[0].p, .seq = col[1].i};
+
+    if (col[2].n == CMPSRV_HASH)
+        memcpy(row.hash, col[2].p, CMPSRV_HASH);
+    return each->cb(each->arg, &row);
+}
+
+int cmpsrv_store_audit_heads(CMPSRV_STORE *s, CMPSRV_AUDIT_CB cb, void *arg, CMPSRV_REFUSAL *why)
+{
+    CMPSRV_CONN *conn = s->ops->reader(s, why);
+    CMPSRV_SQLV v[] = {cmpsrv_sql_int(INT32_MAX)};
+    EACH each = {cb, arg};
+    int64_t n;
+
+    if (conn == NULL)
+        return -1;
+    n = CMPSRV_SQL_RUN(s, conn, CMPSRV_ST_HEAD_UNVOUCHED, v, give_head, &each, why);
+    s->ops->release(s, conn);
+    return n < 0 ? -1 : 1;
+}
+
 /* ---- checking ----------------------------------------------------------------------------------
  */
 
@@ -269,6 +293,8 @@ typedef struct {
     int64_t seq;                     /* last good record of it */
     unsigned char hash[CMPSRV_HASH]; /* of that record */
     int64_t records;
+    const unsigned char *wanted; /* hash of a record that must be there, NULL: none */
+    int has_wanted;
 } WALK;
 
 static int bad(WALK *w, const char *chain, int64_t seq, const char *what)
@@ -428,6 +454,7 @@ static int check_link(void *arg, const CMPSRV_SQLV *col)
     w->seq = l.seq;
     memcpy(w->hash, hash, CMPSRV_HASH);
     w->records++;
+    w->has_wanted |= w->wanted != NULL && memcmp(w->wanted, hash, CMPSRV_HASH) == 0;
     return 1;
 }
 
@@ -453,11 +480,16 @@ static void check_all(WALK *w)
         return;
     if (ops->run(w->conn, CMPSRV_ST_HEAD_EACH, NULL, 0, check_head, w, w->why) < 0)
         w->result = -1;
+    if (w->result == 1 && w->wanted != NULL && !w->has_wanted)
+        w->result = cmpsrv_refuse(w->why, CMPSRV_R_SYSTEM_FAILURE,
+                                  "audit: no record has the hash that was the head: records are "
+                                  "missing, or the store was replaced");
 }
 
-int cmpsrv_store_audit_verify(CMPSRV_STORE *s, int64_t *records, CMPSRV_REFUSAL *why)
+int cmpsrv_store_audit_verify(CMPSRV_STORE *s, const unsigned char *head, int64_t *records,
+                              CMPSRV_REFUSAL *why)
 {
-    WALK w = {.store = s, .why = why, .result = 1};
+    WALK w = {.store = s, .why = why, .result = 1, .wanted = head};
 
     if ((w.conn = s->ops->reader(s, why)) == NULL)
         return -1;

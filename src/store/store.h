@@ -131,10 +131,15 @@ int cmpsrv_store_audit_each(CMPSRV_STORE *s, int64_t since, CMPSRV_AUDIT_CB cb, 
                             CMPSRV_REFUSAL *why);
 /*
  * Checks every chain from its first record to its head: no gap, hashes and (with store_key) HMACs
- * right, the head is the last record. 1: all right, *records counts them; 0: *why names chain and
- * seq of the first bad record; -1: the store failed.
+ * right, the head is the last record; and that a record with the hash `head` (NULL: any) is among
+ * them. 1: all right, *records counts them; 0: *why names chain and seq of the first bad record;
+ * -1: the store failed.
  */
-int cmpsrv_store_audit_verify(CMPSRV_STORE *s, int64_t *records, CMPSRV_REFUSAL *why);
+int cmpsrv_store_audit_verify(CMPSRV_STORE *s, const unsigned char *head, int64_t *records,
+                              CMPSRV_REFUSAL *why);
+/* The ends of the chains that no later chain names, so that together they vouch for every record;
+ * node, time and record are not filled. 1, -1 the store failed. */
+int cmpsrv_store_audit_heads(CMPSRV_STORE *s, CMPSRV_AUDIT_CB cb, void *arg, CMPSRV_REFUSAL *why);
 /* Checks the database itself (integrity, foreign keys). 1 fine, 0 *why says what, -1 failed. */
 int cmpsrv_store_check(CMPSRV_STORE *s, CMPSRV_REFUSAL *why);
 

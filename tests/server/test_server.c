@@ -160,7 +160,7 @@ static void test_enrolment(void)
     CU_ASSERT_EQUAL(count_status(CMPSRV_CERT_ACTIVE), 2);
     CU_ASSERT(!enrol("wrong", 0, 1));
     CU_ASSERT_EQUAL(count_status(-1), 2);
-    CU_ASSERT_EQUAL(cmpsrv_store_audit_verify(srv->store, &(int64_t){0}, NULL), 1);
+    CU_ASSERT_EQUAL(cmpsrv_store_audit_verify(srv->store, NULL, &(int64_t){0}, NULL), 1);
     end();
 }
 

@@ -45,7 +45,7 @@ static CMPSRV_STORE *chain_of_five(PLACE *p)
 static void check_verify(CMPSRV_STORE *s, int expected, const char *a, const char *b)
 {
     CMPSRV_REFUSAL why = {0};
-    int got = cmpsrv_store_audit_verify(s, NULL, &why);
+    int got = cmpsrv_store_audit_verify(s, NULL, NULL, &why);
 
     if (got != expected || strstr(why.detail, a) == NULL || strstr(why.detail, b) == NULL)
         fprintf(stderr, "verify: %d %s; expected %d %s %s\n", got, why.detail, expected, a, b);
@@ -60,13 +60,35 @@ static void test_chain(void)
     CMPSRV_STORE *s = chain_of_five(&p);
     int64_t n = 0;
 
-    CU_ASSERT_EQUAL(cmpsrv_store_audit_verify(s, &n, NULL), 1);
+    CU_ASSERT_EQUAL(cmpsrv_store_audit_verify(s, NULL, &n, NULL), 1);
     CU_ASSERT_EQUAL(n, 5);
     CU_ASSERT_EQUAL(ask(&p, "SELECT count(*) FROM audit WHERE node = 'cmp-server'"), 5);
     CU_ASSERT_EQUAL(ask(&p, "SELECT count(*) FROM audit WHERE seq = 1 AND record ="
                             " '{\"event\":\"chain\",\"node\":\"cmp-server\",\"predecessor\":[]}'"),
                     1);
     CU_ASSERT_EQUAL(ask(&p, "SELECT seq FROM audit_head"), 5);
+    cmpsrv_store_free(s);
+    place_free(&p);
+}
+
+static int take_head(void *arg, const CMPSRV_AUDIT_ROW *row)
+{
+    memcpy(arg, row->hash, CMPSRV_HASH);
+    return 1;
+}
+
+/* What a chain's head was stays in it; another's does not come in. */
+static void test_head(void)
+{
+    PLACE p;
+    CMPSRV_STORE *s = chain_of_five(&p);
+    unsigned char head[CMPSRV_HASH] = {0};
+
+    CU_ASSERT_EQUAL(cmpsrv_store_audit_heads(s, take_head, head, NULL), 1);
+    append(s, "{\"event\":\"test\"}");
+    CU_ASSERT_EQUAL(cmpsrv_store_audit_verify(s, head, NULL, NULL), 1);
+    head[CMPSRV_HASH - 1] ^= 1;
+    CU_ASSERT_EQUAL(cmpsrv_store_audit_verify(s, head, NULL, NULL), 0);
     cmpsrv_store_free(s);
     place_free(&p);
 }
@@ -211,7 +233,7 @@ static void test_predecessors(void)
                         "SELECT (length(record) - length(replace(record, '\"head\"', '')))"
                         " / 6 FROM audit WHERE seq = 1 ORDER BY time DESC, length(record) DESC"),
                     2);
-    CU_ASSERT_EQUAL(cmpsrv_store_audit_verify(s, &n, NULL), 1);
+    CU_ASSERT_EQUAL(cmpsrv_store_audit_verify(s, NULL, &n, NULL), 1);
     CU_ASSERT_EQUAL(n, 10);
     /* a whole chain gone, head and all */
     CU_ASSERT(tamper(p.path, "DELETE FROM audit WHERE node = 'cmp-admin';"
@@ -269,8 +291,8 @@ static void test_each(void)
 int main(void)
 {
     static const CMPSRV_TEST tests[] = {
-        TEST(test_chain),        TEST(test_hash_and_mac), TEST(test_tampering), TEST(test_keys),
-        TEST(test_predecessors), TEST(test_moved_head),   TEST(test_each),
+        TEST(test_chain), TEST(test_head),         TEST(test_hash_and_mac), TEST(test_tampering),
+        TEST(test_keys),  TEST(test_predecessors), TEST(test_moved_head),   TEST(test_each),
     };
     int rc;
 

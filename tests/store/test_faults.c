@@ -71,7 +71,7 @@ static void test_threads(void)
     CU_ASSERT_EQUAL(stats.transactions, THREADS * EACH + 1);
     CU_ASSERT(stats.commits * 2 < stats.transactions);
     fprintf(stderr, "%d transactions in %d commits\n", (int)stats.transactions, (int)stats.commits);
-    CU_ASSERT_EQUAL(cmpsrv_store_audit_verify(s, &records, NULL), 1);
+    CU_ASSERT_EQUAL(cmpsrv_store_audit_verify(s, NULL, &records, NULL), 1);
     CU_ASSERT_EQUAL(records, THREADS * EACH + 1);
     cmpsrv_store_free(s);
     CU_ASSERT_EQUAL(ask(&p, "SELECT count(*) FROM certificate"), THREADS * EACH);
@@ -112,7 +112,7 @@ static void test_two_writers(void)
     for (unsigned i = 0; i < 4; i++)
         CU_ASSERT_EQUAL(w[i].outcomes[CMPSRV_COMMIT_DONE], EACH);
     CU_ASSERT_EQUAL(ask(&p, "SELECT count(*) FROM certificate"), 4 * EACH);
-    CU_ASSERT_EQUAL(cmpsrv_store_audit_verify(s, NULL, NULL), 1);
+    CU_ASSERT_EQUAL(cmpsrv_store_audit_verify(s, NULL, NULL, NULL), 1);
     cmpsrv_store_free(t);
     cmpsrv_store_free(s);
     place_free(&p);
@@ -207,7 +207,7 @@ static void test_conflicts_in_a_group(void)
     cmpsrv_store_stats(s, &stats);
     CU_ASSERT_EQUAL(stats.transactions, 12);
     CU_ASSERT(stats.commits < 8);
-    CU_ASSERT_EQUAL(cmpsrv_store_audit_verify(s, NULL, NULL), 1);
+    CU_ASSERT_EQUAL(cmpsrv_store_audit_verify(s, NULL, NULL, NULL), 1);
     cmpsrv_store_free(s);
     place_free(&p);
 }
@@ -228,7 +228,7 @@ static void test_full_in_a_group(void)
     for (unsigned i = 0; i < 8; i++)
         CU_ASSERT_EQUAL(w[i].outcomes[i == 4 ? CMPSRV_COMMIT_FAILED : CMPSRV_COMMIT_DONE], 1);
     CU_ASSERT_EQUAL(ask(&p, "SELECT count(*) FROM end_entity"), 7);
-    CU_ASSERT_EQUAL(cmpsrv_store_audit_verify(s, NULL, NULL), 1);
+    CU_ASSERT_EQUAL(cmpsrv_store_audit_verify(s, NULL, NULL, NULL), 1);
     cmpsrv_store_free(s);
     place_free(&p);
 }
@@ -242,7 +242,7 @@ static void check_whole(const PLACE *p, CMPSRV_STORE *s)
                            " AND (SELECT count(*) FROM txn) = (SELECT count(*) FROM audit WHERE"
                            " record LIKE '%issue%')"),
                     1);
-    CU_ASSERT_EQUAL(cmpsrv_store_audit_verify(s, NULL, NULL), 1);
+    CU_ASSERT_EQUAL(cmpsrv_store_audit_verify(s, NULL, NULL, NULL), 1);
     CU_ASSERT_EQUAL(cmpsrv_store_check(s, NULL), 1);
 }
 

@@ -177,7 +177,7 @@ static void test_all_or_nothing(void)
     CU_ASSERT_EQUAL(ask(&p, "SELECT count(*) FROM end_entity"), 0);
     CU_ASSERT_EQUAL(ask(&p, "SELECT count(*) FROM audit WHERE record LIKE '%never%'"), 0);
     CU_ASSERT_EQUAL(issue(s, 2), CMPSRV_COMMIT_DONE);
-    CU_ASSERT_EQUAL(cmpsrv_store_audit_verify(s, NULL, NULL), 1);
+    CU_ASSERT_EQUAL(cmpsrv_store_audit_verify(s, NULL, NULL, NULL), 1);
     CU_ASSERT_EQUAL(cmpsrv_store_commit(s, &c, NULL), CMPSRV_COMMIT_DONE); /* nothing is done */
     cmpsrv_store_free(s);
     place_free(&p);
@@ -567,7 +567,7 @@ static void test_backup_and_check(void)
     cmpsrv_store_free(s);
     s = open_at(q.url, NULL);
     CU_ASSERT_PTR_NOT_NULL_FATAL(s);
-    CU_ASSERT_EQUAL(cmpsrv_store_audit_verify(s, NULL, NULL), 1);
+    CU_ASSERT_EQUAL(cmpsrv_store_audit_verify(s, NULL, NULL, NULL), 1);
     CU_ASSERT(tamper(q.path, "DELETE FROM ca"));
     CU_ASSERT_EQUAL(cmpsrv_store_check(s, &why), 0);
     CU_ASSERT_PTR_NOT_NULL(strstr(why.detail, "certificate"));
