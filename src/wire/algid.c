@@ -9,6 +9,10 @@
 
 #include "wire/wire_local.h"
 
+#ifdef CMPSRV_FAULT_INJECTION
+#include <openssl/x509.h>
+#endif
+
 /* Each says whether the parameters' TLV (absent slice: none) has the right type. */
 
 static int is_absent(CMPSRV_SLICE parameters)
@@ -82,6 +86,40 @@ static const struct {
     {OID("\x2b\x65\x71"), "Ed448", is_absent},
 };
 
+static int check_parameters(CMPSRV_SLICE oid, CMPSRV_SLICE parameters, const char *what,
+                            CMPSRV_REFUSAL *why)
+{
+    for (size_t i = 0; i < CMPSRV_ARRAY_SIZE(algorithms); i++) {
+        if (!cmpsrv_slice_eq(oid, algorithms[i].oid) || algorithms[i].fits(parameters))
+            continue;
+        return cmpsrv_refuse(why, CMPSRV_R_BAD_ALG, "RFC 9481: parameters of %s in %s: wrong type",
+                             algorithms[i].name, what);
+    }
+    return 1;
+}
+
+#ifdef CMPSRV_FAULT_INJECTION
+/* Planted fault: libcrypto's CMP code before 3.0.22 took the parameters of a PasswordBasedMac for a
+ * SEQUENCE, whatever they were. */
+static void take_for_sequence(CMPSRV_SLICE algid)
+{
+    const unsigned char *p = algid.p;
+    X509_ALGOR *alg = d2i_X509_ALGOR(NULL, &p, (long)algid.n);
+    const void *parameters = NULL;
+    volatile unsigned char first = 0;
+    int type = V_ASN1_UNDEF;
+
+    if (alg != NULL)
+        X509_ALGOR_get0(NULL, &type, &parameters, alg);
+    if (parameters != NULL && ASN1_STRING_length(parameters) > 0)
+        first = *ASN1_STRING_get0_data(parameters);
+    (void)first;
+    X509_ALGOR_free(alg);
+}
+#else
+#define take_for_sequence(algid) (void)0
+#endif
+
 int cmpsrv_algid_get(CMPSRV_SLICE *in, const char *what, CMPSRV_SLICE *tlv, CMPSRV_REFUSAL *why)
 {
     CMPSRV_SLICE rest = *in, oid, parameters;
@@ -89,11 +127,9 @@ int cmpsrv_algid_get(CMPSRV_SLICE *in, const char *what, CMPSRV_SLICE *tlv, CMPS
     if (!cmpsrv_der_get_algid(&rest, &oid, &parameters))
         return cmpsrv_refuse(why, CMPSRV_R_BAD_DATA_FORMAT,
                              "RFC 5280 4.1.1.2: %s is no AlgorithmIdentifier", what);
-    for (size_t i = 0; i < CMPSRV_ARRAY_SIZE(algorithms); i++) {
-        if (!cmpsrv_slice_eq(oid, algorithms[i].oid) || algorithms[i].fits(parameters))
-            continue;
-        return cmpsrv_refuse(why, CMPSRV_R_BAD_ALG, "RFC 9481: parameters of %s in %s: wrong type",
-                             algorithms[i].name, what);
-    }
+    if (cmpsrv_fault("no-parameter-check"))
+        take_for_sequence(*in);
+    else if (!check_parameters(oid, parameters, what, why))
+        return 0;
     return cmpsrv_der_get_tlv(in, DER_SEQUENCE, tlv);
 }

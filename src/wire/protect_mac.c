@@ -12,7 +12,6 @@
 #include <openssl/err.h>
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
-#include <openssl/x509.h>
 
 #include "wire/algs.h"
 
@@ -79,23 +78,6 @@ static unsigned hmac_from_algid(CMPSRV_SLICE algid)
     return 0;
 }
 
-#ifdef CMPSRV_FAULT_INJECTION
-/* Planted fault: libcrypto's CMP code before 3.0.22 took the parameters for a SEQUENCE, whatever
- * they were. */
-static void take_for_sequence(CMPSRV_SLICE algid)
-{
-    const unsigned char *p = algid.p;
-    X509_ALGOR *alg = d2i_X509_ALGOR(NULL, &p, (long)algid.n);
-    const void *parameters = "";
-
-    X509_ALGOR_get0(NULL, NULL, &parameters, alg);
-    if (ASN1_STRING_length(parameters) > 0 && *ASN1_STRING_get0_data(parameters) != 0)
-        X509_ALGOR_free(alg);
-}
-#else
-#define take_for_sequence(algid) (void)0
-#endif
-
 /* PBMParameter ::= SEQUENCE { salt, owf, iterationCount, mac }, shape only. */
 static int read_params(CMPSRV_SLICE protection_alg, CMPSRV_MAC_PARAMS *p, CMPSRV_SLICE *iterations,
                        CMPSRV_REFUSAL *why)
@@ -108,8 +90,6 @@ static int read_params(CMPSRV_SLICE protection_alg, CMPSRV_MAC_PARAMS *p, CMPSRV
     if (!cmpsrv_slice_eq(oid, password_based_mac))
         return cmpsrv_refuse(why, CMPSRV_R_BAD_ALG, "MAC algorithm %s is not supported",
                              cmpsrv_der_oid_text(oid, text, sizeof(text)));
-    if (cmpsrv_fault("no-parameter-check"))
-        take_for_sequence(protection_alg);
     if (!cmpsrv_der_get(&parameters, DER_SEQUENCE, &seq) ||
         !cmpsrv_der_get(&seq, DER_OCTET_STRING, &p->salt) ||
         !cmpsrv_der_get_tlv(&seq, DER_SEQUENCE, &owf) ||
