@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """A deployment made by cmp-admin init, a server that can be killed, and the stock client."""
+import collections
 import contextlib
 import glob
 import http.client
@@ -23,6 +24,12 @@ import forge  # noqa: E402
 TOP = pathlib.Path(__file__).resolve().parent.parent
 BUILD = pathlib.Path(os.environ.get("CMPSRV_BUILD", TOP / "build"))
 DEADLINE = 15
+captured = collections.defaultdict(set)  # by test, the messages it sent and got through a Server: the first 500
+
+
+def pytest_collection_modifyitems(items):
+    """What looks at all messages captured comes last."""
+    items.sort(key=lambda item: item.name == "test_every_message_captured")
 
 
 def free_port():
@@ -154,9 +161,13 @@ class Server:
         try:
             conn.request("POST", path, der, {"Content-Type": "application/pkixcmp"})
             response = conn.getresponse()
-            return response.status, response.reason, response.read()
+            body = response.read()
         finally:
             conn.close()
+        seen = captured[os.environ.get("PYTEST_CURRENT_TEST")]
+        if len(seen) < 500:
+            seen.update((der, body))
+        return response.status, response.reason, body
 
     def get(self, path, method="GET"):
         """Of the admin listener."""
