@@ -66,6 +66,14 @@ static void text(ADMIN_TABLE *t, const char *key, const char *value)
     admin_table_row(t, cells);
 }
 
+static void range(ADMIN_TABLE *t, const char *key, CMPSRV_CONF_RANGE r)
+{
+    char value[64];
+
+    snprintf(value, sizeof(value), "%lld..%lld", (long long)r.min, (long long)r.max);
+    text(t, key, value);
+}
+
 static void digests(ADMIN_TABLE *t, const char *key, unsigned set)
 {
     char out[128] = "";
@@ -79,8 +87,6 @@ static void digests(ADMIN_TABLE *t, const char *key, unsigned set)
 
 static void show_switches(ADMIN_TABLE *t, const CMPSRV_CONF_ALIAS *al)
 {
-    char range[64];
-
     text(t, "conformance", al->ejbca_conformance ? "ejbca" : "rfc9483");
     text(t, "implicit_confirm", al->implicit_confirm ? "yes" : "no");
     seconds(t, "confirm_wait_time", al->confirm_wait_time);
@@ -90,9 +96,8 @@ static void show_switches(ADMIN_TABLE *t, const CMPSRV_CONF_ALIAS *al)
     text(t, "capubs_in", al->capubs_in == CMPSRV_CAPUBS_ALL ? "ip, cp, kup" : "ip");
     text(t, "p10cr_certreqid", al->p10cr_certreqid == 0 ? "0" : "-1");
     seconds(t, "message_time_tolerance", al->message_time_tolerance);
-    snprintf(range, sizeof(range), "%lld..%lld", (long long)al->pbm_iterations.min,
-             (long long)al->pbm_iterations.max);
-    text(t, "pbm_iterations", range);
+    range(t, "pbm_iterations", al->pbm_iterations);
+    range(t, "pbmac1_iterations", al->pbmac1_iterations);
     digests(t, "macs", al->macs);
     digests(t, "pbm_owf", al->pbm_owf);
     digests(t, "signature_digests", al->signature_digests);

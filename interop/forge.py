@@ -9,8 +9,11 @@ import hmac
 import os
 
 from cryptography import x509
+from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives import hmac as independent_hmac
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
+from cryptography.hazmat.primitives.kdf import pbkdf2
 from cryptography.x509.oid import NameOID
 
 from der import bits, explicit, integer, null, octets, oid, parse, read_all, seq, set_of, tlv, utf8
@@ -28,7 +31,9 @@ PBM = "1.2.840.113533.7.66.13"
 PBMAC1 = "1.2.840.113549.1.5.14"
 SHA = {"sha1": "1.3.14.3.2.26", "sha256": "2.16.840.1.101.3.4.2.1", "sha384": "2.16.840.1.101.3.4.2.2",
        "sha512": "2.16.840.1.101.3.4.2.3"}
-HMAC = {"sha1": "1.3.6.1.5.5.8.1.2", "sha256": "1.2.840.113549.2.9", "sha512": "1.2.840.113549.2.11"}
+HMAC = {"sha1": "1.3.6.1.5.5.8.1.2", "sha224": "1.2.840.113549.2.8", "sha256": "1.2.840.113549.2.9",
+        "sha384": "1.2.840.113549.2.10", "sha512": "1.2.840.113549.2.11"}
+PBKDF2 = "1.2.840.113549.1.5.12"
 IMPLICIT_CONFIRM = seq(oid("1.3.6.1.5.5.7.4.13"), null())
 EXTENSION_SAN = "2.5.29.17"
 ABSENT = object()
@@ -87,6 +92,31 @@ class Secret:
             msg.kid = self.kid
         count = min(max(self.iterations, 1), 100000)
         key = pbm_key(self.secret, salt, self.owf, count)
+        return lambda part: hmac.new(key, part, self.mac).digest()
+
+
+def pbmac1_algid(salt, prf="sha256", iterations=1000, mac="sha256", length=32, kdf=PBKDF2, salt_der=None, prf_oid=None,
+                 mac_oid=None):
+    """length or prf None: absent."""
+    parts = [salt_der or octets(salt), integer(iterations)]
+    parts += [] if length is None else [integer(length)]
+    parts += [] if prf is None else [seq(oid(prf_oid or HMAC[prf]), null())]
+    return seq(oid(PBMAC1), seq(seq(oid(kdf), seq(*parts)), seq(oid(mac_oid or HMAC[mac]), null())))
+
+
+class Pbmac1(Secret):
+    """The same secret, used as PBMAC1 (RFC 9481 6.1.2) asks."""
+
+    def __init__(self, secret, kid=b"forge", prf="sha256", iterations=1000, mac="sha256", length=32, algid=None):
+        super().__init__(secret, kid, prf, iterations, mac, algid)
+        self.length = length
+
+    def protect(self, msg):
+        salt = os.urandom(16)
+        msg.alg = self.algid or pbmac1_algid(salt, self.owf, self.iterations, self.mac, self.length)
+        if msg.kid is None:
+            msg.kid = self.kid
+        key = hashlib.pbkdf2_hmac(self.owf, self.secret, salt, self.iterations, self.length)
         return lambda part: hmac.new(key, part, self.mac).digest()
 
 
@@ -276,11 +306,26 @@ class Answer:
 
     def mac_is_right(self, secret):
         params = parse(self.alg)[1]
+        if parse(self.alg)[0].raw == oid(PBMAC1):
+            return self._pbmac1_is_right(params, secret if isinstance(secret, bytes) else secret.encode())
         salt, owf, count, mac = params[0].content, params[1][0].raw, params[2].int(), params[3][0].raw
         owf = next(k for k, v in SHA.items() if oid(v) == owf)
         mac = next(k for k, v in HMAC.items() if oid(v) == mac)
         key = pbm_key(secret if isinstance(secret, bytes) else secret.encode(), salt, owf, count)
         return hmac.compare_digest(hmac.new(key, seq(self.header_raw, self.body_raw), mac).digest(), self.protection)
+
+    def _pbmac1_is_right(self, params, secret):
+        salt, count, length, prf = params[0][1]
+        kinds = {"sha224": hashes.SHA224, "sha256": hashes.SHA256, "sha384": hashes.SHA384, "sha512": hashes.SHA512}
+        digest = {oid(HMAC[name]): kind() for name, kind in kinds.items()}
+        key = pbkdf2.PBKDF2HMAC(digest[prf[0].raw], length.int(), salt.content, count.int()).derive(secret)
+        mac = independent_hmac.HMAC(key, digest[params[1][0].raw])
+        mac.update(seq(self.header_raw, self.body_raw))
+        try:
+            mac.verify(self.protection)
+        except InvalidSignature:
+            return False
+        return True
 
     def signature_is_right(self, cert=None):
         """By the certificate in extraCerts[0] if none is given; its subject is the sender, its SKI senderKID."""

@@ -99,8 +99,8 @@ ROWS = [
     ("H9 signature where only HMAC is", {}, lambda m, s: m.der(self_signed_signer()), "wrongIntegrity", BEFORE, 2),
     ("H10 unknown MAC", {}, lambda m, s: m.der(forge.Secret(s.secret, algid=seq(oid("1.2.840.113549.1.1.4"), null()))),
      "badAlg", BEFORE, 2),
-    ("H10 PBMAC1", {}, lambda m, s: m.der(forge.Secret(s.secret, algid=seq(oid(forge.PBMAC1), seq(
-        seq(oid("1.2.840.113549.1.5.12")), seq(oid("1.2.840.113549.2.9")))))), "badAlg", BEFORE, 2),
+    ("H10 PBMAC1 without parameters of PBKDF2", {}, lambda m, s: m.der(forge.Secret(s.secret, algid=seq(
+        oid(forge.PBMAC1), seq(seq(oid(forge.PBKDF2)), seq(oid(forge.HMAC["sha256"])))))), "badAlg", BEFORE, 2),
     ("H10 DHBasedMac", {}, lambda m, s: m.der(forge.Secret(s.secret, algid=seq(oid("1.2.840.113533.7.66.30")))),
      "badAlg", BEFORE, 2),
     ("H11 MAC without senderKID", dict(kid=forge.ABSENT, sender=explicit(4, forge.name("device"))), plain,
@@ -279,7 +279,7 @@ def test_two_requests_in_one_message(shared, keys):
     assert (answer.body, answer.fail_info) == ("ip", ["badRequest"])
 
 
-# ---- PasswordBasedMac ------------------------------------------------------------------------------------------------
+# ---- parameters of MACs ------------------------------------------------------------------------------------------------
 
 ODD = [("iterations", n, forge.pbm_algid(bytes(16), iterations=n)) for n in (-1, 0, 99, 100001, 2**31, 2**63)] + [
     ("salt", n, forge.pbm_algid(bytes(n))) for n in (0, 7, 65)] + [
@@ -287,11 +287,17 @@ ODD = [("iterations", n, forge.pbm_algid(bytes(16), iterations=n)) for n in (-1,
     ("owf", "SHA3-256", forge.pbm_algid(bytes(16), owf_oid="2.16.840.1.101.3.4.2.8")),
     ("mac", "HMAC-MD5", forge.pbm_algid(bytes(16), mac_oid="1.3.6.1.5.5.8.1.1")),
     ("mac", "AES-GMAC", forge.pbm_algid(bytes(16), mac_oid="2.16.840.1.101.3.4.1.9")),
-]
+] + [(f"PBMAC1 {what}", value, forge.pbmac1_algid(bytes(salt), **kwargs)) for what, value, salt, kwargs in (
+    [("iterations", n, 16, dict(iterations=n)) for n in (-1, 0, 999, 100001, 2**31, 2**63)] +
+    [("salt", n, n, {}) for n in (0, 7, 65)] + [("keyLength", n, 16, dict(length=n)) for n in (-1, 0, 19, 65, 4096, 2**31, None)] +
+    [("salt", "otherSource", 16, dict(salt_der=seq(oid("1.2.3")))), ("prf", "absent", 16, dict(prf=None)),
+     ("prf", "HMAC-SHA1", 16, dict(prf="sha1")), ("prf", "HMAC-SHA1 of PKCS 5", 16, dict(prf_oid="1.2.840.113549.2.7")),
+     ("prf", "unknown", 16, dict(prf_oid="1.2.3.4")), ("mac", "HMAC-SHA1", 16, dict(mac="sha1")),
+     ("mac", "AES-GMAC", 16, dict(mac_oid="2.16.840.1.101.3.4.1.9")), ("kdf", "scrypt", 16, dict(kdf="1.3.6.1.4.1.11591.4.11"))])]
 
 
 @pytest.mark.parametrize("what, value, algid", ODD, ids=[f"{w} {v}" for w, v, _ in ODD])
-def test_odd_pbm_parameters_cost_nothing(shared, keys, what, value, algid):
+def test_odd_mac_parameters_cost_nothing(shared, keys, what, value, algid):
     der = ir(keys()).der(forge.Secret(shared.secret, algid=algid, iterations=100))
     rounds, before, cpu = 20, shared.dump(), shared.cpu()
     for _ in range(rounds):
@@ -305,6 +311,36 @@ def test_odd_pbm_parameters_cost_nothing(shared, keys, what, value, algid):
 def test_pbm_iterations_at_the_limits(shared, keys, iterations):
     answer = shared.send(ir(keys()).der(forge.Secret(shared.secret, iterations=iterations)))
     assert answer.body == "ip" and answer.mac_is_right(shared.secret)
+
+
+@pytest.mark.parametrize("parameters", [dict(iterations=1000), dict(iterations=100000), dict(prf="sha512", mac="sha384", length=64),
+                                        dict(prf="sha384", mac="sha512", length=20)], ids=str)
+@pytest.mark.parametrize("body", ["ir", "cr", "p10cr"])
+def test_pbmac1(shared, keys, body, parameters):
+    credential = forge.Pbmac1(shared.secret, **parameters)
+    content = forge.pkcs10(keys()) if body == "p10cr" else forge.cert_req_msg(keys())
+    msg = forge.Msg(body, content)
+    answer = shared.send(msg.der(credential))
+    assert answer.status == 0 and answer.alg == msg.alg and answer.mac_is_right(shared.secret), answer.fail_info
+    assert not answer.mac_is_right("another secret")
+    conf = shared.confirm(msg, answer, credential)
+    assert conf.body == "pkiconf" and conf.mac_is_right(shared.secret)
+    rr = forge.Msg("rr", forge.rev_details(answer.x509())).der(credential)
+    answer = shared.send(rr)
+    assert (answer.body, answer.status) == ("rp", 0) and answer.mac_is_right(shared.secret)
+
+
+def test_pbmac1_with_a_wrong_secret(shared, keys):
+    answer = shared.send(ir(keys()).der(forge.Pbmac1("another secret")))
+    assert answer.fail_info == ["badMessageCheck"] and answer.kind() == "signature"
+
+
+@pytest.mark.parametrize("first, second", [(forge.Secret, forge.Pbmac1), (forge.Pbmac1, forge.Secret)])
+def test_one_mac_algorithm_a_transaction(shared, keys, first, second):
+    msg = ir(keys())
+    answer = shared.send(msg.der(first(shared.secret)))
+    assert shared.confirm(msg, answer, second(shared.secret)).fail_info == ["badMessageCheck"]
+    assert shared.confirm(msg, answer, first(shared.secret)).body == "pkiconf"
 
 
 def test_salt_of_a_mebibyte_is_over_the_body_limit(shared, keys):

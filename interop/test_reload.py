@@ -36,6 +36,7 @@ def test_reload_ten_times_a_second_under_load(make_server, keys, capsys):
             pause.wait(0.1)
         for done in loads:
             done.result()
+    replace_file(server, good)
     log = server.log_text()
     with capsys.disabled():
         print(f"\n{hang_ups} SIGHUPs in {SECONDS:.0f} s: {log.count('.yaml reloaded')} reloads, {log.count('not reloaded')} refused, "

@@ -54,8 +54,14 @@ int cmpsrv_auth_hmac(const CMPSRV_AUTH_INPUT *in, const CMPSRV_CONF_MODULE *row,
                      CMPSRV_AUTH_RESULT *out, CMPSRV_REFUSAL *why)
 {
     const CMPSRV_CONF_ALIAS *alias = in->alias;
-    CMPSRV_MAC_POLICY policy = {alias->macs, alias->pbm_owf, alias->pbm_iterations.min,
-                                alias->pbm_iterations.max};
+    CMPSRV_MAC_POLICY policy = {
+        alias->macs,
+        alias->pbm_owf,
+        alias->pbm_iterations.min,
+        alias->pbm_iterations.max,
+        alias->pbmac1_iterations.min,
+        alias->pbmac1_iterations.max,
+    };
     CMPSRV_IDENTITY *id = &out->identity;
     CMPSRV_SECRET *secret = find_secret(in, row, id);
     CMPSRV_SECRET *dummy = NULL;

@@ -24,6 +24,7 @@
 #include <openssl/x509v3.h>
 
 #define SECRET_OCTETS 32
+#define BACKDATED     60 /* s */
 
 typedef struct {
     OSSL_LIB_CTX *libctx;
@@ -130,14 +131,15 @@ static int set_subject(const SETUP *s, CMPSRV_REFUSAL *why)
     return ok;
 }
 
-/* From now on, but never longer than the issuer. */
+/* From a minute ago on, but never longer than the issuer. */
 static int set_validity(const SETUP *s)
 {
     time_t now = (time_t)(cmpsrv_time_now() / 1000);
     time_t end = now + (time_t)(s->what->validity / 1000);
     const ASN1_TIME *last = s->issuer == s->cert ? NULL : X509_get0_notAfter(s->issuer);
 
-    return ASN1_TIME_adj(X509_getm_notBefore(s->cert), now, 0, 0) != NULL &&
+    /* time(2) may lag a tick behind our clock, and other machines behind both */
+    return ASN1_TIME_adj(X509_getm_notBefore(s->cert), now, 0, -BACKDATED) != NULL &&
            (last != NULL && X509_cmp_time(last, &end) < 0
                 ? X509_set1_notAfter(s->cert, last)
                 : ASN1_TIME_adj(X509_getm_notAfter(s->cert), end, 0, 0) != NULL);

@@ -135,7 +135,7 @@ typedef struct cmpsrv_conf_alias_st {
     int64_t transaction_retention; /* ms: how long a finished transaction keeps its answer */
     unsigned signature_digests;    /* CMPSRV_MD bits of wire.h */
     unsigned macs, pbm_owf;        /* the same */
-    CMPSRV_CONF_RANGE pbm_iterations;
+    CMPSRV_CONF_RANGE pbm_iterations, pbmac1_iterations;
     int64_t min_rsa_bits;
     int mac_parameters_fresh; /* 0: repeat the request's */
     int sign_errors_to_mac;

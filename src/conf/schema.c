@@ -178,7 +178,6 @@ LIST_TYPE(t_name_parameters, cmpsrv_conf_item_text, "list of DN attributes (DN),
 LATER_TYPE(t_later_text, "text");
 LATER_TYPE(t_later_number, "integer");
 LATER_TYPE(t_later_list, "list");
-LATER_TYPE(t_later_range, "range MIN..MAX");
 LATER_TYPE(t_later_package, "rfc or privatekeyinfo");
 LATER_TYPE(t_later_value, "ejbca or bare");
 LATER_TYPE(t_later_pwri, "rfc9483 or pwri-kek");
@@ -300,10 +299,10 @@ static const CONF_ROW rows[] = {
 {S, "transaction_retention", &t_wait, DFLT("600s"), F(a.transaction_retention), "how long the answer of a finished transaction is kept, for a client that repeats its request"},
 {S, "approval", &t_bool, DFLT("no"), LATER("no"), "requests wait for somebody's approval"},
 {S, "signature_digests", &t_digests, DFLT("sha256, sha384, sha512"), F(a.signature_digests), "digests accepted in signatures of requests"},
-{S, "macs", &t_macs, DFLT("hmac-sha1, hmac-sha256, hmac-sha384, hmac-sha512"), F(a.macs), "MACs accepted in PasswordBasedMac"},
+{S, "macs", &t_macs, DFLT("hmac-sha1, hmac-sha256, hmac-sha384, hmac-sha512"), F(a.macs), "MACs accepted in PasswordBasedMac and, hmac-sha1 apart, in PBMAC1"},
 {S, "pbm_owf", &t_digests, DFLT("sha1, sha256, sha384, sha512"), F(a.pbm_owf), "one-way functions accepted in PasswordBasedMac"},
 {S, "pbm_iterations", &t_iterations, DFLT("100..100000"), F(a.pbm_iterations), "iterations accepted in PasswordBasedMac"},
-{S, "pbmac1_iterations", &t_later_range, DFLT("1000..100000"), LATER("1000..100000"), "iterations accepted in PBMAC1"},
+{S, "pbmac1_iterations", &t_iterations, DFLT("1000..100000"), F(a.pbmac1_iterations), "iterations accepted in PBMAC1"},
 {S, "min_rsa_bits", &t_rsa_bits, DFLT("2048"), F(a.min_rsa_bits), "least size of RSA keys, whatever the profile says"},
 {S, "mac_parameters", &t_mac_parameters, DFLT("request"), F(a.mac_parameters_fresh), "salt of MAC answers: repeat the request's (RFC 9483) or fresh"},
 {S, "sign_errors_to_mac", &t_bool, DFLT("yes"), F(a.sign_errors_to_mac), "sign the error for a MAC that was not proven"},

@@ -123,6 +123,21 @@ static int owner(CMPSRV_REQUEST *req)
                          "RFC 9483 3.5: the transaction was opened by another identity");
 }
 
+/* H10: RFC 9483 3.2, the algorithm is constant through a transaction; salt and count may change. */
+static int h10_same_mac(CMPSRV_REQUEST *req)
+{
+    CMPSRV_SLICE now = req->msg.protection_alg, first = cmpsrv_bytes_slice(&req->txn.mac_alg);
+    CMPSRV_SLICE now_oid, first_oid, parameters;
+
+    if (!req->owns_txn || first.p == NULL ||
+        (cmpsrv_der_get_algid(&now, &now_oid, &parameters) &&
+         cmpsrv_der_get_algid(&first, &first_oid, &parameters) &&
+         cmpsrv_slice_eq(now_oid, first_oid)))
+        return 1;
+    return cmpsrv_refuse(&req->why, CMPSRV_R_BAD_MESSAGE_CHECK,
+                         "RFC 9483 3.2: not the MAC algorithm the transaction began with");
+}
+
 static int h5c_id_not_in_use(CMPSRV_REQUEST *req)
 {
     if (req->type->is_first && (req->has_txn || req->tid_used))
@@ -160,7 +175,8 @@ static int h7b_recip_nonce(CMPSRV_REQUEST *req)
 
 int cmpsrv_header_check_transaction(CMPSRV_REQUEST *req)
 {
-    static const RULE rules[] = {owner, h5c_id_not_in_use, h5d_id_is_known, h7b_recip_nonce};
+    static const RULE rules[] = {owner, h10_same_mac, h5c_id_not_in_use, h5d_id_is_known,
+                                 h7b_recip_nonce};
 
     return walk(rules, CMPSRV_ARRAY_SIZE(rules), req);
 }

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Message protection by a shared secret: PasswordBasedMac, RFC 9810 5.1.3.1. Parameters come from
- * somebody not yet known, so every one is bounded before any of the work that it asks for. Also
- * tells MAC from signature for the whole server.
+ * Message protection by a shared secret: from the secret to a key (PasswordBasedMac, RFC
+ * 9810 5.1.3.1; PBMAC1, RFC 8018 7.1), and from the key to a MAC. Also tells MAC from signature for
+ * the whole server. Parameters are read and bounded in mac_params.c.
  */
 #include "config.h"
 
+#include <limits.h>
 #include <string.h>
 
 #include <openssl/crypto.h>
@@ -15,33 +16,13 @@
 
 #include "wire/algs.h"
 
-#define MIN_SALT 8
-#define MAX_SALT 64
-
 #define ENTRUST(last) OID_INIT("\x2a\x86\x48\x86\xf6\x7d\x07\x42" last)
-
-static const CMPSRV_SLICE password_based_mac = ENTRUST("\x0d");
 
 static const CMPSRV_SLICE mac_protections[] = {
     ENTRUST("\x0d"),                                  /* PasswordBasedMac */
     ENTRUST("\x1e"),                                  /* DHBasedMac */
     ENTRUST("\x10"),                                  /* KemBasedMac */
     OID_INIT("\x2a\x86\x48\x86\xf7\x0d\x01\x05\x0e"), /* PBMAC1 */
-};
-
-#define HMAC_SHA(last) OID_INIT("\x2a\x86\x48\x86\xf7\x0d\x02" last)
-
-/* RFC 9481 6; HMAC-SHA1 has two names. What we write is the first of a digest. */
-static const struct {
-    CMPSRV_SLICE oid;
-    unsigned md;
-} hmacs[] = {
-    {OID_INIT("\x2b\x06\x01\x05\x05\x08\x01\x02"), CMPSRV_MD_SHA1},
-    {HMAC_SHA("\x07"), CMPSRV_MD_SHA1},
-    {HMAC_SHA("\x08"), CMPSRV_MD_SHA224},
-    {HMAC_SHA("\x09"), CMPSRV_MD_SHA256},
-    {HMAC_SHA("\x0a"), CMPSRV_MD_SHA384},
-    {HMAC_SHA("\x0b"), CMPSRV_MD_SHA512},
 };
 
 struct cmpsrv_mac_key_st {
@@ -63,106 +44,12 @@ CMPSRV_PROTECTION cmpsrv_protection_kind(CMPSRV_SLICE protection_alg)
     return CMPSRV_PROTECTION_SIGNATURE;
 }
 
-/* ---- parameters --------------------------------------------------------------------------------
- */
-
-static unsigned hmac_from_algid(CMPSRV_SLICE algid)
-{
-    CMPSRV_SLICE oid, parameters;
-
-    if (!cmpsrv_algid_read(algid, &oid, &parameters) || !cmpsrv_params_absent_or_null(parameters))
-        return 0;
-    for (size_t i = 0; i < CMPSRV_ARRAY_SIZE(hmacs); i++)
-        if (cmpsrv_slice_eq(oid, hmacs[i].oid))
-            return hmacs[i].md;
-    return 0;
-}
-
-/* PBMParameter ::= SEQUENCE { salt, owf, iterationCount, mac }, shape only. */
-static int read_params(CMPSRV_SLICE protection_alg, CMPSRV_MAC_PARAMS *p, CMPSRV_SLICE *iterations,
-                       CMPSRV_REFUSAL *why)
-{
-    CMPSRV_SLICE oid, parameters, seq, owf, mac;
-    char text[128];
-
-    if (!cmpsrv_algid_read(protection_alg, &oid, &parameters))
-        return cmpsrv_refuse(why, CMPSRV_R_BAD_ALG, "protectionAlg is not well-formed");
-    if (!cmpsrv_slice_eq(oid, password_based_mac))
-        return cmpsrv_refuse(why, CMPSRV_R_BAD_ALG, "MAC algorithm %s is not supported",
-                             cmpsrv_der_oid_text(oid, text, sizeof(text)));
-    if (!cmpsrv_der_get(&parameters, DER_SEQUENCE, &seq) ||
-        !cmpsrv_der_get(&seq, DER_OCTET_STRING, &p->salt) ||
-        !cmpsrv_der_get_tlv(&seq, DER_SEQUENCE, &owf) ||
-        !cmpsrv_der_get(&seq, DER_INTEGER, iterations) ||
-        !cmpsrv_der_get_tlv(&seq, DER_SEQUENCE, &mac) || seq.n > 0)
-        return cmpsrv_refuse(why, CMPSRV_R_BAD_ALG, "RFC 9810 5.1.3.1: damaged PBMParameter");
-    p->owf = cmpsrv_md_from_algid(owf);
-    p->mac = hmac_from_algid(mac);
-    return 1;
-}
-
-int cmpsrv_mac_params_parse(CMPSRV_SLICE protection_alg, const CMPSRV_MAC_POLICY *policy,
-                            CMPSRV_MAC_PARAMS *out, CMPSRV_REFUSAL *why)
-{
-    CMPSRV_MAC_PARAMS p = {0};
-    CMPSRV_SLICE iterations;
-
-    if (!read_params(protection_alg, &p, &iterations, why))
-        return 0;
-    if (p.salt.n < MIN_SALT || p.salt.n > MAX_SALT)
-        return cmpsrv_refuse(why, CMPSRV_R_BAD_ALG, "PBM salt of %zu octets, want %d to %d",
-                             p.salt.n, MIN_SALT, MAX_SALT);
-    if ((p.owf & policy->pbm_owf) == 0)
-        return cmpsrv_refuse(why, CMPSRV_R_BAD_ALG, "PBM owf %s is not allowed",
-                             cmpsrv_md_name(p.owf));
-    if ((p.mac & policy->macs) == 0)
-        return cmpsrv_refuse(why, CMPSRV_R_BAD_ALG, "PBM mac HMAC-%s is not allowed",
-                             cmpsrv_md_name(p.mac));
-    /* Whatever does not fit int64_t is out of any bounds too. */
-    if (!cmpsrv_der_int64(iterations, &p.iterations) || p.iterations < 1 ||
-        p.iterations < policy->pbm_iterations_min || p.iterations > policy->pbm_iterations_max)
-        return cmpsrv_refuse(
-            why, CMPSRV_R_BAD_ALG, "PBM iterationCount out of bounds, want %lld to %lld",
-            (long long)policy->pbm_iterations_min, (long long)policy->pbm_iterations_max);
-    *out = p;
-    return 1;
-}
-
-static CMPSRV_SLICE hmac_oid(unsigned md)
-{
-    for (size_t i = 0; i < CMPSRV_ARRAY_SIZE(hmacs); i++)
-        if (hmacs[i].md == md)
-            return hmacs[i].oid;
-    return cmpsrv_slice(NULL, 0);
-}
-
-int cmpsrv_mac_algid(const CMPSRV_MAC_PARAMS *params, CMPSRV_SLICE salt, CMPSRV_BYTES *out)
-{
-    CMPSRV_DERW w = {0};
-
-    cmpsrv_derw_begin(&w, DER_SEQUENCE);
-    cmpsrv_derw_oid(&w, password_based_mac);
-    cmpsrv_derw_begin(&w, DER_SEQUENCE);
-    cmpsrv_derw_put(&w, DER_OCTET_STRING, salt);
-    cmpsrv_derw_begin(&w, DER_SEQUENCE);
-    cmpsrv_derw_oid(&w, cmpsrv_md_oid(params->owf));
-    cmpsrv_derw_end(&w);
-    cmpsrv_derw_int64(&w, params->iterations);
-    cmpsrv_derw_begin(&w, DER_SEQUENCE);
-    cmpsrv_derw_oid(&w, hmac_oid(params->mac));
-    cmpsrv_derw_end(&w);
-    cmpsrv_derw_end(&w);
-    cmpsrv_derw_end(&w);
-    if (cmpsrv_md_size(params->owf) == 0 || cmpsrv_md_size(params->mac) == 0)
-        w.failed = 1;
-    return cmpsrv_derw_finish(&w, out);
-}
-
 /* ---- key and MAC -------------------------------------------------------------------------------
  */
 
 /* BASEKEY: the one-way function applied exactly iterationCount times to secret || salt. */
-static int derive(const CMPSRV_MAC_PARAMS *params, CMPSRV_SLICE secret, unsigned char *k, size_t n)
+static int derive_pbm(const CMPSRV_MAC_PARAMS *params, CMPSRV_SLICE secret, unsigned char *k,
+                      size_t n)
 {
     EVP_MD_CTX *ctx = EVP_MD_CTX_new();
     int ok;
@@ -177,18 +64,29 @@ static int derive(const CMPSRV_MAC_PARAMS *params, CMPSRV_SLICE secret, unsigned
     return ok;
 }
 
+static int derive_pbkdf2(const CMPSRV_MAC_PARAMS *params, CMPSRV_SLICE secret, unsigned char *k,
+                         size_t n)
+{
+    return PKCS5_PBKDF2_HMAC((const char *)secret.p, (int)secret.n, params->salt.p,
+                             (int)params->salt.n, (int)params->iterations,
+                             cmpsrv_md_evp(params->owf), (int)n, k);
+}
+
 CMPSRV_MAC_KEY *cmpsrv_mac_key_derive(const CMPSRV_MAC_PARAMS *params, const CMPSRV_SECRET *secret)
 {
     CMPSRV_SLICE s = cmpsrv_secret_get0(secret);
+    int is_pbm = params->scheme == CMPSRV_MAC_PBM;
+    size_t n = is_pbm ? cmpsrv_md_size(params->owf) : params->key_len;
     CMPSRV_MAC_KEY *k;
 
     /* An empty secret would let everybody in. */
-    if (s.n == 0 || params->iterations < 1 || cmpsrv_md_size(params->owf) == 0 ||
-        cmpsrv_md_size(params->mac) == 0 || (k = OPENSSL_zalloc(sizeof(*k))) == NULL)
+    if (s.n == 0 || s.n > INT_MAX || params->iterations < 1 || params->iterations > INT_MAX ||
+        cmpsrv_md_size(params->owf) == 0 || cmpsrv_md_size(params->mac) == 0 || n == 0 ||
+        n > sizeof(k->k) || (k = OPENSSL_zalloc(sizeof(*k))) == NULL)
         return NULL;
     k->md = params->mac;
-    k->n = cmpsrv_md_size(params->owf);
-    if (!derive(params, s, k->k, k->n)) {
+    k->n = n;
+    if (!(is_pbm ? derive_pbm : derive_pbkdf2)(params, s, k->k, k->n)) {
         ERR_clear_error();
         cmpsrv_mac_key_free(k);
         return NULL;

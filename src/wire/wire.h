@@ -209,7 +209,7 @@ int cmpsrv_pubkey_decode(OSSL_LIB_CTX *libctx, const char *propq, CMPSRV_SLICE s
 int cmpsrv_popo_verify(OSSL_LIB_CTX *libctx, const char *propq, const CMPSRV_CERT_REQUEST *cr,
                        EVP_PKEY *key, unsigned digests, CMPSRV_REFUSAL *why);
 
-/* ---- protect_mac.c, protect_sig.c ---------------------------------------------------------------
+/* ---- digest.c, mac_params.c, protect_mac.c, protect_sig.c ---------------------------------------------------------------
  */
 
 /* Digests, as bits for sets. */
@@ -241,14 +241,20 @@ typedef struct cmpsrv_mac_policy_st { /* what an alias allows */
     unsigned macs;                    /* HMAC digests, CMPSRV_MD bits */
     unsigned pbm_owf;                 /* CMPSRV_MD bits */
     int64_t pbm_iterations_min, pbm_iterations_max;
+    int64_t pbmac1_iterations_min, pbmac1_iterations_max;
 } CMPSRV_MAC_POLICY;
 
-/* PasswordBasedMac parameters, RFC 9810 5.1.3.1, checked: BAD_ALG for anything unknown or out of
- * bounds. */
+typedef enum { CMPSRV_MAC_PBM, CMPSRV_MAC_PBMAC1 } CMPSRV_MAC_SCHEME;
+
+/* Parameters of PasswordBasedMac (RFC 9810 5.1.3.1) or PBMAC1 (RFC 8018 A.5 with PBKDF2 and HMACs
+ * of SHA-2, keyLength given), checked: BAD_ALG for anything unknown or out of bounds. */
 typedef struct cmpsrv_mac_params_st {
     CMPSRV_SLICE salt;
-    unsigned owf, mac; /* CMPSRV_MD */
+    unsigned owf; /* CMPSRV_MD: one-way function; of PBMAC1 the digest of the prf */
+    unsigned mac; /* CMPSRV_MD of the HMAC */
     int64_t iterations;
+    CMPSRV_MAC_SCHEME scheme;
+    size_t key_len; /* PBMAC1: octets */
 } CMPSRV_MAC_PARAMS;
 int cmpsrv_mac_params_parse(CMPSRV_SLICE protection_alg, const CMPSRV_MAC_POLICY *policy,
                             CMPSRV_MAC_PARAMS *out, CMPSRV_REFUSAL *why);
@@ -262,7 +268,7 @@ int cmpsrv_mac_compute(const CMPSRV_MAC_KEY *k, CMPSRV_SLICE header, CMPSRV_SLIC
                        CMPSRV_BYTES *out, CMPSRV_REFUSAL *why);
 /* Constant-time; BAD_MESSAGE_CHECK when it does not match. */
 int cmpsrv_mac_verify(const CMPSRV_MAC_KEY *k, const CMPSRV_PKIMSG *msg, CMPSRV_REFUSAL *why);
-/* PasswordBasedMac AlgorithmIdentifier like `params` but with another salt. */
+/* AlgorithmIdentifier of `params` with that salt. */
 int cmpsrv_mac_algid(const CMPSRV_MAC_PARAMS *params, CMPSRV_SLICE salt, CMPSRV_BYTES *out);
 
 /* The AlgorithmIdentifier with which `key` signs under digest `md` (0: the default, SHA-256 or what

@@ -199,7 +199,7 @@ static void set_hash(RUN *r)
 
 static void protect(RUN *r)
 {
-    const CMPSRV_MAC_POLICY policy = {.macs = 31, .pbm_owf = 31, 100, 1000};
+    const CMPSRV_MAC_POLICY policy = {.macs = 31, .pbm_owf = 31, 100, 1000, 1, 1000};
     CMPSRV_SLICE der = cmpsrv_bytes_slice(&r->der), header = element(der, 0),
                  body = element(der, 1), old = element(der, 2), alg;
     CMPSRV_BYTES mac = {NULL, 0}, by = {NULL, 0};

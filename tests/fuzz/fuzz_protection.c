@@ -14,7 +14,7 @@
 
 static void check_mac(CMPSRV_SLICE alg, CMPSRV_SLICE data)
 {
-    const CMPSRV_MAC_POLICY policy = {.macs = 31, .pbm_owf = 31, 100, 1000};
+    const CMPSRV_MAC_POLICY policy = {.macs = 31, .pbm_owf = 31, 100, 1000, 100, 1000};
     CMPSRV_REFUSAL why = {0};
     CMPSRV_MAC_PARAMS params;
     CMPSRV_MAC_KEY *key;

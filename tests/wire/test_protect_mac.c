@@ -10,6 +10,8 @@
 #include <openssl/objects.h>
 
 #include "test.h"
+#include <openssl/hmac.h>
+
 #include "wire/wire.h"
 
 #define S(octets)  DER_OID_SLICE(octets)
@@ -20,7 +22,7 @@
 #define ALL                                                                                        \
     (CMPSRV_MD_SHA1 | CMPSRV_MD_SHA224 | CMPSRV_MD_SHA256 | CMPSRV_MD_SHA384 | CMPSRV_MD_SHA512)
 
-static const CMPSRV_MAC_POLICY any = {ALL, ALL, 100, 100000};
+static const CMPSRV_MAC_POLICY any = {ALL, ALL, 100, 100000, 1, 100000};
 
 /* What goes into a PasswordBasedMac AlgorithmIdentifier; parameter TLVs as they are. */
 typedef struct {
@@ -436,6 +438,44 @@ static void test_algid(void)
     CU_ASSERT_PTR_NULL(out.p);
 }
 
-TEST_MAIN("protect_mac", TEST(test_iterations), TEST(test_salt), TEST(test_algorithms),
-          TEST(test_inner_parameters), TEST(test_damaged), TEST(test_kind), TEST(test_vectors),
-          TEST(test_openssl_agrees), TEST(test_verify), TEST(test_key_refused), TEST(test_algid))
+/* PBMAC1 of the vector in RFC 7914 11 (PBKDF2-HMAC-SHA256 of "passwd" and "salt", once), and what
+ * its own parameters are worth when written and read again. The salt there is too short for us. */
+static void test_pbmac1(void)
+{
+    static const unsigned char key[64] =
+        "\x55\xac\x04\x6e\x56\xe3\x08\x9f\xec\x16\x91\xc2\x25\x44\xb6\x05"
+        "\xf9\x41\x85\x21\x6d\xde\x04\x65\xe6\x8b\x9d\x57\xc2\x0d\xac\xbc"
+        "\x49\xca\x9c\xcc\xf1\x79\xb6\x45\x99\x16\x64\xb3\x9d\x77\xef\x31"
+        "\x7c\x71\xb8\x45\xb1\xe3\x0b\xd5\x09\x11\x20\x41\xd3\xa1\x97\x83";
+    CMPSRV_MAC_PARAMS p = {S("salt"), CMPSRV_MD_SHA256, CMPSRV_MD_SHA512, 1, CMPSRV_MAC_PBMAC1, 64};
+    CMPSRV_SECRET *secret = cmpsrv_secret_new("passwd", 6);
+    CMPSRV_MAC_KEY *k = cmpsrv_mac_key_derive(&p, secret);
+    CMPSRV_SLICE header = S("\x30\x00"), body = S("\xb3\x02\x05\x00");
+    CMPSRV_BYTES mac = {0}, alg = {0};
+    unsigned char want[EVP_MAX_MD_SIZE];
+    CMPSRV_MAC_PARAMS back;
+
+    CU_ASSERT_FATAL(k != NULL && cmpsrv_mac_compute(k, header, body, &mac, NULL));
+    HMAC(EVP_sha512(), key, sizeof(key), (const unsigned char *)"\x30\x06\x30\x00\xb3\x02\x05\x00",
+         8, want, NULL);
+    CU_ASSERT_EQUAL(mac.n, 64);
+    CU_ASSERT_EQUAL(memcmp(mac.p, want, 64), 0);
+    cmpsrv_mac_key_free(k);
+    CU_ASSERT_FATAL(cmpsrv_mac_algid(&p, S("saltsalt"), &alg));
+    CU_ASSERT_FATAL(cmpsrv_mac_params_parse(cmpsrv_bytes_slice(&alg), &any, &back, NULL));
+    CU_ASSERT(back.owf == p.owf && back.mac == p.mac && back.key_len == 64 &&
+              back.iterations == 1 && back.scheme == CMPSRV_MAC_PBMAC1 && back.salt.n == 8);
+    /* every octet of it counts, or is not read as PBMAC1 any more */
+    for (size_t n = 0; n < alg.n; n++)
+        CU_ASSERT_FALSE(cmpsrv_mac_params_parse(cmpsrv_slice(alg.p, n), &any, &back, NULL));
+    p.key_len = 65;
+    CU_ASSERT_PTR_NULL(cmpsrv_mac_key_derive(&p, secret));
+    cmpsrv_bytes_clear(&mac);
+    cmpsrv_bytes_clear(&alg);
+    cmpsrv_secret_free(secret);
+}
+
+TEST_MAIN("protect_mac", TEST(test_pbmac1), TEST(test_iterations), TEST(test_salt),
+          TEST(test_algorithms), TEST(test_inner_parameters), TEST(test_damaged), TEST(test_kind),
+          TEST(test_vectors), TEST(test_openssl_agrees), TEST(test_verify), TEST(test_key_refused),
+          TEST(test_algid))
