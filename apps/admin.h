@@ -35,6 +35,8 @@ const char *admin_option(ADMIN *a, const char *name, int has_value, int *bad);
 int admin_has_arguments(ADMIN *a, int n, const char *what);
 /* "2026-11-23" or "2026-11-23T14:00:00Z" to ms UTC. 1/0. */
 int admin_read_date(const char *text, int64_t *ms);
+/* Who is at it, for audit records. */
+const char *admin_operator(void);
 /* A CA of the configuration loaded with its key, NULL with the reason printed. The caller frees. */
 CMPSRV_CA *admin_load_ca(ADMIN *a, const char *name);
 
@@ -62,6 +64,7 @@ int admin_cert_show(ADMIN *a);
 int admin_cert_revoke(ADMIN *a);
 int admin_cert_unhold(ADMIN *a);
 int admin_message_show(ADMIN *a);
+int admin_ra_issue(ADMIN *a);
 int admin_audit_list(ADMIN *a);
 int admin_audit_verify(ADMIN *a);
 int admin_store_verify(ADMIN *a);

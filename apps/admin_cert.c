@@ -184,7 +184,6 @@ int admin_cert_show(ADMIN *a)
 static int add_audit(CMPSRV_CHANGES *changes, const CMPSRV_CA *ca, const CMPSRV_CERT_ROW *row,
                      int reason)
 {
-    const char *user = getenv("SUDO_USER") != NULL ? getenv("SUDO_USER") : getenv("USER");
     CMPSRV_AUDIT_EVENT e = {
         .event = reason < 0 ? "unheld" : "revoked",
         .body_type = -1,
@@ -192,7 +191,7 @@ static int add_audit(CMPSRV_CHANGES *changes, const CMPSRV_CA *ca, const CMPSRV_
         .serial = cmpsrv_slice(row->serial, row->serial_len),
         .end_entity = row->end_entity,
         .reason = reason,
-        .operator_ = user == NULL ? "unknown" : user,
+        .operator_ = admin_operator(),
     };
     CMPSRV_CHANGE *ch = cmpsrv_changes_add(changes, CMPSRV_CHANGE_AUDIT);
 

@@ -33,6 +33,8 @@ static const struct {
     {"audit", "list", admin_audit_list, "[--since DATE]", "the audit records"},
     {"audit", "verify", admin_audit_verify, "[--head HEAD]",
      "check the hash chains, and that they hold a head that was printed before"},
+    {"ra", "issue", admin_ra_issue, "NAME [--ca CA] [--dn DN] [--key TYPE] [--dir DIR]",
+     "a certificate and key of a registration authority (EKU cmcRA)"},
     {"message", "show", admin_message_show, "FILE...",
      "a CMP message in words: DER or PEM, - for standard input; needs no --config"},
     {"store", "verify", admin_store_verify, "",
@@ -54,6 +56,13 @@ static int usage(FILE *to, const char *command, int status)
                     verbs[i].verb == NULL ? "" : verbs[i].verb, verbs[i].arguments, verbs[i].help);
     fputs("\nExit status: 0 done, 1 failed, 2 usage.\n", to);
     return status;
+}
+
+const char *admin_operator(void)
+{
+    const char *user = getenv("SUDO_USER") != NULL ? getenv("SUDO_USER") : getenv("USER");
+
+    return user == NULL ? "unknown" : user;
 }
 
 int admin_fail(const char *fmt, ...)

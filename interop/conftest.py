@@ -16,6 +16,8 @@ import time
 
 import pytest
 import yaml
+from cryptography import x509
+from cryptography.hazmat.primitives import serialization
 
 sys.path.insert(0, os.path.dirname(__file__))
 
@@ -88,6 +90,15 @@ class Server:
         if check and done.returncode != 0:
             raise AssertionError(f"{' '.join(line)}: {done.stdout}{done.stderr}")
         return done
+
+    def ra(self, name, *args):
+        """A new RA certificate of cmp-admin: what signs with it."""
+        self.admin("ra", "issue", name, "--dir", str(self.dir), *args)
+        return self.signer(name)
+
+    def signer(self, name):
+        return forge.Signer(serialization.load_pem_private_key((self.dir / f"{name}.key").read_bytes(), None),
+                            x509.load_pem_x509_certificate((self.dir / f"{name}.crt").read_bytes()))
 
     def certs(self, *args):
         return json.loads(self.admin("cert", "list", "--json", *args).stdout)
@@ -200,9 +211,10 @@ class Server:
 
     # ---- the stock client
     def client(self, cmd, *args, secret=None, ref="client", path="cmp/ra", trusted=True, timeout=60):
-        line = ["openssl", "cmp", "-cmd", cmd, "-server", f"127.0.0.1:{self.port}", "-path", path,
-                "-secret", f"pass:{secret or self.secret}"]
-        line += ["-ref", ref] if ref else []
+        """secret False: none, the arguments have another credential."""
+        line = ["openssl", "cmp", "-cmd", cmd, "-server", f"127.0.0.1:{self.port}", "-path", path]
+        line += ["-secret", f"pass:{secret or self.secret}"] if secret is not False else []
+        line += ["-ref", ref] if ref and secret is not False else []
         line += ["-trusted", str(self.dir / "root.crt")] if trusted else []
         line += ["-untrusted", str(self.dir / "issuing.crt"), "-config", ""]
         return subprocess.run(line + [str(a) for a in args], capture_output=True, text=True, timeout=timeout)

@@ -12,7 +12,7 @@ from cryptography import x509
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives import hmac as independent_hmac
-from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
+from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, padding, rsa
 from cryptography.hazmat.primitives.kdf import pbkdf2
 from cryptography.x509.oid import NameOID
 
@@ -46,6 +46,8 @@ def make_key(kind):
         return rsa.generate_private_key(public_exponent=65537, key_size=int(kind[4:]))
     if kind == "ed25519":
         return ed25519.Ed25519PrivateKey.generate()
+    if kind == "ed448":
+        return ed448.Ed448PrivateKey.generate()
     return ec.generate_private_key({"P-256": ec.SECP256R1(), "P-384": ec.SECP384R1(), "P-521": ec.SECP521R1()}
                                    [kind.split(":")[1]])
 
@@ -54,13 +56,21 @@ def spki(key):
     return key.public_key().public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
 
 
-def sign(key, data):
+DIGESTS = {"sha1": hashes.SHA1(), "sha224": hashes.SHA224(), "sha256": hashes.SHA256(), "sha384": hashes.SHA384(),
+           "sha512": hashes.SHA512()}
+RSA_OIDS = {"sha1": "1.2.840.113549.1.1.5", "sha224": "1.2.840.113549.1.1.14", "sha256": "1.2.840.113549.1.1.11",
+            "sha384": "1.2.840.113549.1.1.12", "sha512": "1.2.840.113549.1.1.13"}
+ECDSA_OIDS = {"sha1": "1.2.840.10045.4.1", "sha224": "1.2.840.10045.4.3.1", "sha256": "1.2.840.10045.4.3.2",
+              "sha384": "1.2.840.10045.4.3.3", "sha512": "1.2.840.10045.4.3.4"}
+
+
+def sign(key, data, digest="sha256"):
     """AlgorithmIdentifier and signature."""
     if isinstance(key, rsa.RSAPrivateKey):
-        return seq(oid("1.2.840.113549.1.1.11"), null()), key.sign(data, padding.PKCS1v15(), hashes.SHA256())
-    if isinstance(key, ed25519.Ed25519PrivateKey):
-        return seq(oid("1.3.101.112")), key.sign(data)
-    return seq(oid("1.2.840.10045.4.3.2")), key.sign(data, ec.ECDSA(hashes.SHA256()))
+        return seq(oid(RSA_OIDS[digest]), null()), key.sign(data, padding.PKCS1v15(), DIGESTS[digest])
+    if isinstance(key, (ed25519.Ed25519PrivateKey, ed448.Ed448PrivateKey)):
+        return seq(oid("1.3.101.112" if isinstance(key, ed25519.Ed25519PrivateKey) else "1.3.101.113")), key.sign(data)
+    return seq(oid(ECDSA_OIDS[digest])), key.sign(data, ec.ECDSA(DIGESTS[digest]))
 
 
 # ---- MAC ---------------------------------------------------------------------------------------------------------
@@ -121,21 +131,27 @@ class Pbmac1(Secret):
 
 
 class Signer:
-    """A signature credential."""
+    """A signature credential. Header fields and extraCerts that a message has already are left as they are."""
 
-    def __init__(self, key, cert):
-        self.key, self.cert = key, cert
+    def __init__(self, key, cert, digest="sha256"):
+        self.key, self.cert, self.digest = key, cert, digest
 
     def protect(self, msg):
-        msg.alg = sign(self.key, b"")[0]
+        msg.alg = sign(self.key, b"", self.digest)[0]
         if msg.kid is None:
             msg.kid = self.cert.extensions.get_extension_for_class(x509.SubjectKeyIdentifier).value.digest
-        msg.sender = explicit(4, self.cert.subject.public_bytes())
-        msg.extra_certs = [self.cert.public_bytes(serialization.Encoding.DER)]
-        return lambda part: sign(self.key, part)[1]
+        if msg.sender == NULL_DN:
+            msg.sender = explicit(4, self.cert.subject.public_bytes())
+        if msg.extra_certs is None:
+            msg.extra_certs = [self.cert.public_bytes(serialization.Encoding.DER)]
+        return lambda part: sign(self.key, part, self.digest)[1]
 
 
 # ---- messages ------------------------------------------------------------------------------------------------------
+
+def rdn(attribute, value):
+    return set_of(seq(oid(attribute), utf8(value)))
+
 
 def name(cn):
     return seq(set_of(seq(oid("2.5.4.3"), utf8(cn)))) if cn else seq()
@@ -158,7 +174,7 @@ class Msg:
         self.tid = os.urandom(16) if tid is None else tid
         self.nonce, self.recip_nonce = os.urandom(16), recip_nonce
         self.general_info = [IMPLICIT_CONFIRM] if implicit else []
-        self.extra_certs = []
+        self.extra_certs = None  # []: none, whatever the credential
         self.protection = None
         self.raw = {}
         for key, value in fields.items():
@@ -331,9 +347,8 @@ class Answer:
         """By the certificate in extraCerts[0] if none is given; its subject is the sender, its SKI senderKID."""
         cert = cert or x509.load_der_x509_certificate(self.extra_certs[0])
         key, data = cert.public_key(), seq(self.header_raw, self.body_raw)
-        digest = {"1.2.840.113549.1.1.11": hashes.SHA256(), "1.2.840.10045.4.3.2": hashes.SHA256(),
-                  "1.2.840.10045.4.3.3": hashes.SHA384()}
-        alg = next((d for o, d in digest.items() if oid(o) == parse(self.alg)[0].raw), None)
+        names = {oid(o): name for table in (RSA_OIDS, ECDSA_OIDS) for name, o in table.items()}
+        alg = DIGESTS.get(names.get(parse(self.alg)[0].raw))
         if isinstance(key, rsa.RSAPublicKey):
             key.verify(self.protection, data, padding.PKCS1v15(), alg)
         elif isinstance(key, ed25519.Ed25519PublicKey):

@@ -37,6 +37,15 @@ def issue(cn, issuer=None, eku=None, days=30):
     return key, builder.sign(ca_key, hashes.SHA256())
 
 
+def twin(cert, key):
+    """(key, certificate): another key, the same names, serial and subjectKeyIdentifier, signed by itself."""
+    builder = x509.CertificateBuilder(cert.issuer, cert.subject, key.public_key(), cert.serial_number, cert.not_valid_before,
+                                      cert.not_valid_after)
+    for extension in cert.extensions:
+        builder = builder.add_extension(extension.value, extension.critical)
+    return key, builder.sign(key, hashes.SHA256())
+
+
 def write(directory, stem, pair):
     key, cert = pair
     (directory / f"{stem}.key").write_bytes(key.private_bytes(

@@ -17,6 +17,7 @@ static const struct {
     CMPSRV_AUTH_MODULE_FN run;
 } modules[] = {
     {"HMAC", CMPSRV_PROTECTION_MAC, cmpsrv_auth_hmac},
+    {"EndEntityCertificate", CMPSRV_PROTECTION_SIGNATURE, cmpsrv_auth_eecert},
 };
 
 static size_t find_module(const char *name)

@@ -10,6 +10,32 @@
 #include "conf/conf.h"
 #include "wire/wire.h"
 
+/* What auth has to ask others for. */
+typedef struct cmpsrv_auth_ca_st {
+    unsigned char id[CMPSRV_HASH];
+    X509 *cert;           /* borrowed */
+    CMPSRV_SLICE subject; /* Name TLV */
+    int64_t not_after;    /* ms UTC */
+} CMPSRV_AUTH_CA;
+typedef struct cmpsrv_auth_ops_st {
+    /* The CA of that configuration. 1/0. */
+    int (*ca)(void *arg, const CMPSRV_CONF_CA *conf, CMPSRV_AUTH_CA *out);
+    /* The stored certificate, which the caller clears. 1, 0 there is none, -1 with *why. */
+    int (*certificate)(void *arg, const unsigned char ca_id[CMPSRV_HASH], CMPSRV_SLICE serial,
+                       CMPSRV_CERT_ROW *out, CMPSRV_REFUSAL *why);
+} CMPSRV_AUTH_OPS;
+
+/* ra.c: a row of `ras`, ready to be compared with a certificate. */
+typedef struct cmpsrv_ra_st CMPSRV_RA;
+/* NULL with an error: a file that is no certificate, a subject or ski that cannot be read. */
+CMPSRV_RA *cmpsrv_ra_load(const CMPSRV_CONF_RA *conf, CMPSRV_CONF_ERRORS *errors);
+void cmpsrv_ra_free(CMPSRV_RA *ra);
+
+/* chain.c: certificates whose path has been checked, so that it is done once. Any thread. */
+typedef struct cmpsrv_chains_st CMPSRV_CHAINS;
+CMPSRV_CHAINS *cmpsrv_chains_new(void);
+void cmpsrv_chains_free(CMPSRV_CHAINS *c);
+
 typedef struct cmpsrv_auth_input_st {
     OSSL_LIB_CTX *libctx;
     const char *propq;
@@ -18,6 +44,14 @@ typedef struct cmpsrv_auth_input_st {
     const CMPSRV_CONF_CA *ca;         /* whose cmp_ra_auth_secret counts; may be NULL */
     const unsigned char *binding_key; /* CMPSRV_HASH octets: keys the binding, so that it tells
                                          nothing of the secret */
+    int64_t now;                      /* ms UTC */
+    const CMPSRV_AUTH_OPS *ops;
+    void *ops_arg;
+    CMPSRV_RA *const *ras; /* all of the configuration */
+    size_t ras_n;
+    CMPSRV_CHAINS *chains;
+    CMPSRV_SLICE first_signer; /* certificate that signed the transaction's first message:
+                                  follow-ups need not bring it again */
 } CMPSRV_AUTH_INPUT;
 
 typedef struct cmpsrv_auth_result_st {
@@ -25,6 +59,8 @@ typedef struct cmpsrv_auth_result_st {
     CMPSRV_MAC_PARAMS mac_params; /* MAC only; borrowed from the message */
     CMPSRV_MAC_KEY *mac_key;      /* MAC only: proven; answers use it */
     CMPSRV_SECRET *secret;        /* MAC only, for a fresh salt */
+    CMPSRV_SLICE signer;          /* signature only: the certificate; borrowed from message or
+                                     transaction */
 } CMPSRV_AUTH_RESULT;
 void cmpsrv_auth_result_clear(CMPSRV_AUTH_RESULT *r);
 

@@ -12,6 +12,18 @@
 typedef int (*CMPSRV_AUTH_MODULE_FN)(const CMPSRV_AUTH_INPUT *in, const CMPSRV_CONF_MODULE *row,
                                      CMPSRV_AUTH_RESULT *out, CMPSRV_REFUSAL *why);
 
+/* The certificate, decoded, with a path to `ca` at in->now: a reference for the caller. NULL with
+ * *why (SIGNER_NOT_TRUSTED). */
+X509 *cmpsrv_chain_check(const CMPSRV_AUTH_INPUT *in, const CMPSRV_AUTH_CA *ca,
+                         const CMPSRV_CERT_VIEW *view, CMPSRV_REFUSAL *why);
+
+/* Makes the identity an RA, if a row of `ras` for this alias names its certificate, or EKU cmcRA
+ * makes it one for the alias's own CA, `ca`. */
+void cmpsrv_ra_find(const CMPSRV_AUTH_INPUT *in, const CMPSRV_CERT_VIEW *view,
+                    const CMPSRV_CONF_CA *ca, CMPSRV_IDENTITY *id);
+
+int cmpsrv_auth_eecert(const CMPSRV_AUTH_INPUT *in, const CMPSRV_CONF_MODULE *row,
+                       CMPSRV_AUTH_RESULT *out, CMPSRV_REFUSAL *why);
 int cmpsrv_auth_hmac(const CMPSRV_AUTH_INPUT *in, const CMPSRV_CONF_MODULE *row,
                      CMPSRV_AUTH_RESULT *out, CMPSRV_REFUSAL *why);
 

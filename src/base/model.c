@@ -43,6 +43,7 @@ void cmpsrv_txn_clear(CMPSRV_TXN *t)
 {
     cmpsrv_bytes_clear(&t->mac_alg);
     cmpsrv_bytes_clear(&t->answer);
+    cmpsrv_bytes_clear(&t->signer);
     memset(t, 0, sizeof(*t));
 }
 

@@ -63,13 +63,17 @@ typedef enum {
     CMPSRV_PROTECTION_SIGNATURE
 } CMPSRV_PROTECTION;
 
+struct cmpsrv_conf_ra_st;
+struct cmpsrv_conf_ca_st;
 typedef struct cmpsrv_identity_st {
-    int proven;             /* starts 0 = denied; only auth sets it */
-    int is_ra;              /* may ask for others (RA mode) */
-    CMPSRV_PROTECTION kind; /* how the request was protected */
-    const char *module;     /* "HMAC", ...; static */
-    char source[128];       /* where the credential is from: "alias", "ca:NAME", ... */
-    char name[560];         /* for log and audit, printable and escaped: the senderKID, ... */
+    int proven;                            /* starts 0 = denied; only auth sets it */
+    int is_ra;                             /* may ask for others (RA mode), within the next two */
+    const struct cmpsrv_conf_ra_st *ra;    /* the rights of its row of `ras`; NULL: has none */
+    const struct cmpsrv_conf_ca_st *ra_ca; /* an RA for this CA only; NULL: for any */
+    CMPSRV_PROTECTION kind;                /* how the request was protected */
+    const char *module;                    /* "HMAC", ...; static */
+    char source[128]; /* where the credential is from: "alias", "ca:NAME", ... */
+    char name[560];   /* for log and audit, printable and escaped: the senderKID, ... */
     unsigned char
         binding[CMPSRV_HASH]; /* what a transaction is bound to: module, source, credential */
 } CMPSRV_IDENTITY;
@@ -171,6 +175,7 @@ typedef struct cmpsrv_txn_st {
     int pvno;               /* of the first request */
     unsigned char sender_nonce[CMPSRV_OUR_NONCE]; /* of our last answer */
     CMPSRV_BYTES mac_alg; /* AlgorithmIdentifier of MAC answers; absent: signature */
+    CMPSRV_BYTES signer;  /* certificate that signed the first request; absent: none did */
     unsigned char ca_id[CMPSRV_HASH];
     unsigned char serial[CMPSRV_MAX_SERIAL];
     size_t serial_len;                       /* 0: no certificate in this transaction */

@@ -101,6 +101,13 @@ typedef struct cmpsrv_setup_cert_st {
 } CMPSRV_SETUP_CERT;
 int cmpsrv_setup_cert(OSSL_LIB_CTX *libctx, const char *propq, const CMPSRV_SETUP_CERT *what,
                       CMPSRV_REFUSAL *why);
+/* A key of such a type, and a file of mode 0600 with one (PKCS #8, PEM), which must not exist. */
+EVP_PKEY *cmpsrv_setup_key(OSSL_LIB_CTX *libctx, const char *propq, const char *key_type,
+                           CMPSRV_REFUSAL *why);
+int cmpsrv_setup_write_key(EVP_PKEY *key, const char *file, CMPSRV_REFUSAL *why);
+/* A file with Certificates (DER) as PEM, in that order, which must not exist. */
+int cmpsrv_setup_write_certs(const CMPSRV_SLICE *certs, size_t n, const char *file,
+                             CMPSRV_REFUSAL *why);
 /* 32 random octets as hex in a file of mode 0600. */
 int cmpsrv_setup_secret(const char *file, CMPSRV_REFUSAL *why);
 

@@ -39,7 +39,8 @@ typedef struct {
 /* ---- keys --------------------------------------------------------------------------------------
  */
 
-static EVP_PKEY *make_key(const SETUP *s, CMPSRV_REFUSAL *why)
+EVP_PKEY *cmpsrv_setup_key(OSSL_LIB_CTX *libctx, const char *propq, const char *key_type,
+                           CMPSRV_REFUSAL *why)
 {
     static const struct {
         const char *name, *type, *curve;
@@ -53,23 +54,23 @@ static EVP_PKEY *make_key(const SETUP *s, CMPSRV_REFUSAL *why)
     EVP_PKEY *key;
     size_t i = 0;
 
-    while (i < CMPSRV_ARRAY_SIZE(t) && strcasecmp(t[i].name, s->what->key_type) != 0)
+    while (i < CMPSRV_ARRAY_SIZE(t) && strcasecmp(t[i].name, key_type) != 0)
         i++;
     if (i == CMPSRV_ARRAY_SIZE(t)) {
         cmpsrv_refuse(why, CMPSRV_R_BAD_CONFIG,
                       "key type %s: want ec:P-256, ec:P-384, ec:P-521, rsa:2048, rsa:3072, "
                       "rsa:4096, ed25519 or ed448",
-                      s->what->key_type);
+                      key_type);
         return NULL;
     }
     if (t[i].bits != 0)
-        key = EVP_PKEY_Q_keygen(s->libctx, s->propq, t[i].type, t[i].bits);
+        key = EVP_PKEY_Q_keygen(libctx, propq, t[i].type, t[i].bits);
     else if (t[i].curve != NULL)
-        key = EVP_PKEY_Q_keygen(s->libctx, s->propq, t[i].type, t[i].curve);
+        key = EVP_PKEY_Q_keygen(libctx, propq, t[i].type, t[i].curve);
     else
-        key = EVP_PKEY_Q_keygen(s->libctx, s->propq, t[i].type);
+        key = EVP_PKEY_Q_keygen(libctx, propq, t[i].type);
     if (key == NULL)
-        cmpsrv_fail(why, "cannot make a key %s", s->what->key_type);
+        cmpsrv_fail(why, "cannot make a key %s", key_type);
     return key;
 }
 
@@ -208,12 +209,25 @@ static int write_bio(BIO *b, const char *path, mode_t mode, CMPSRV_REFUSAL *why)
                  : cmpsrv_fail(why, "nothing to write to %s", path);
 }
 
-static int write_key(const SETUP *s, CMPSRV_REFUSAL *why)
+int cmpsrv_setup_write_key(EVP_PKEY *key, const char *file, CMPSRV_REFUSAL *why)
 {
     BIO *b = BIO_new(BIO_s_secmem()); /* wiped when it is freed */
-    int ok = b != NULL && PEM_write_bio_PKCS8PrivateKey(b, s->key, NULL, NULL, 0, NULL, NULL);
+    int ok = b != NULL && PEM_write_bio_PKCS8PrivateKey(b, key, NULL, NULL, 0, NULL, NULL);
 
-    ok = ok ? write_bio(b, s->what->key_file, 0600, why) : cmpsrv_fail(why, "cannot write a key");
+    ok = ok ? write_bio(b, file, 0600, why) : cmpsrv_fail(why, "cannot write a key");
+    BIO_free(b);
+    return ok;
+}
+
+int cmpsrv_setup_write_certs(const CMPSRV_SLICE *certs, size_t n, const char *file,
+                             CMPSRV_REFUSAL *why)
+{
+    BIO *b = BIO_new(BIO_s_mem());
+    int ok = b != NULL;
+
+    for (size_t i = 0; i < n && ok; i++)
+        ok = PEM_write_bio(b, PEM_STRING_X509, "", certs[i].p, (long)certs[i].n) > 0;
+    ok = ok ? write_bio(b, file, 0644, why) : cmpsrv_fail(why, "out of memory");
     BIO_free(b);
     return ok;
 }
@@ -245,7 +259,7 @@ static int write_cert(const SETUP *s, CMPSRV_REFUSAL *why)
 /* A key without its certificate would stand in the way of the next try. */
 static int write_both(const SETUP *s, CMPSRV_REFUSAL *why)
 {
-    if (!write_key(s, why))
+    if (!cmpsrv_setup_write_key(s->key, s->what->key_file, why))
         return 0;
     if (write_cert(s, why))
         return 1;
@@ -259,7 +273,7 @@ int cmpsrv_setup_cert(OSSL_LIB_CTX *libctx, const char *propq, const CMPSRV_SETU
     SETUP s = {.libctx = libctx, .propq = propq, .what = what};
     int ok;
 
-    ok = (s.key = make_key(&s, why)) != NULL &&
+    ok = (s.key = cmpsrv_setup_key(libctx, propq, what->key_type, why)) != NULL &&
          ((s.cert = X509_new_ex(libctx, propq)) != NULL || cmpsrv_fail(why, "out of memory")) &&
          load_issuer(&s, why) && make_cert(&s, why) && write_both(&s, why);
     EVP_PKEY_free(s.key);

@@ -241,25 +241,72 @@ static int make_modules(CONF_LOAD *l, CONF_ENTRY *e, CMPSRV_CONF_ALIAS *a)
     return 1;
 }
 
+/* Where the parameters stand, or would. */
+static const char *parameters_key(const CONF_ENTRY *e)
+{
+    return cmpsrv_conf_given(e, "authenticationparameters") == NULL ? "authenticationmodule"
+                                                                    : "authenticationparameters";
+}
+
 /* No secret, no alias: it could authenticate nobody. */
+static void check_hmac(CONF_LOAD *l, CONF_ENTRY *e, CMPSRV_CONF_MODULE *m, const CMPSRV_CONF_CA *ca)
+{
+    const CONF_ENTRY *ca_entry = ca == NULL ? NULL : cmpsrv_conf_entry(l, "cas", ca->name);
+    char quoted[80];
+
+    if (m->parameter == NULL && ca_entry != NULL &&
+        cmpsrv_conf_given(ca_entry, "cmp_ra_auth_secret") == NULL)
+        complain_at(l, e, parameters_key(e),
+                    "HMAC has no secret: there is none here, and CA %s has no cmp_ra_auth_secret",
+                    cmpsrv_conf_quote(ca->name, quoted));
+}
+
+/* The parameter is the CA whose certificates RAs sign with. Not quoted when it is none: who mixes
+ * the modules up has written a secret there. */
+static void check_eecert(CONF_LOAD *l, CONF_ENTRY *e, CMPSRV_CONF_MODULE *m,
+                         const CMPSRV_CONF_CA *ca)
+{
+    CMPSRV_SLICE name = cmpsrv_secret_get0(m->parameter);
+    const CONF_ENTRY *target = NULL;
+    char text[CONF_MAX_NAME + 1];
+
+    (void)ca;
+    if (m->parameter == NULL) {
+        complain_at(l, e, parameters_key(e),
+                    "EndEntityCertificate needs the name of the CA whose certificates sign; "
+                    "allowed: any of cas: %s",
+                    known_names(l, "cas"));
+        return;
+    }
+    if (name.n < sizeof(text)) {
+        memcpy(text, name.p, name.n);
+        text[name.n] = '\0';
+        target = cmpsrv_conf_entry(l, "cas", text);
+        OPENSSL_cleanse(text, sizeof(text));
+    }
+    if (target != NULL)
+        m->ca = target->pub;
+    else
+        complain_at(l, e, parameters_key(e),
+                    "the parameter of EndEntityCertificate is the name of no CA; allowed: any of "
+                    "cas: %s",
+                    known_names(l, "cas"));
+}
+
 static void check_modules(CONF_LOAD *l, CONF_ENTRY *e, CMPSRV_CONF_ALIAS *a,
                           const CMPSRV_CONF_CA *ca)
 {
-    const CONF_ENTRY *ca_entry = ca == NULL ? NULL : cmpsrv_conf_entry(l, "cas", ca->name);
-    const char *key = cmpsrv_conf_given(e, "authenticationparameters") == NULL
-                          ? "authenticationmodule"
-                          : "authenticationparameters";
-    char quoted[80];
+    static const struct {
+        const char *module;
+        void (*check)(CONF_LOAD *l, CONF_ENTRY *e, CMPSRV_CONF_MODULE *m, const CMPSRV_CONF_CA *ca);
+    } checks[] = {{"HMAC", check_hmac}, {"EndEntityCertificate", check_eecert}};
 
-    if (!make_modules(l, e, a) || ca_entry == NULL ||
-        cmpsrv_conf_given(ca_entry, "cmp_ra_auth_secret") != NULL)
+    if (!make_modules(l, e, a))
         return;
     for (size_t i = 0; i < a->modules_n; i++)
-        if (strcmp(a->modules[i].name, "HMAC") == 0 && a->modules[i].parameter == NULL)
-            complain_at(l, e, key,
-                        "HMAC has no secret: there is none here, and CA %s has no "
-                        "cmp_ra_auth_secret",
-                        cmpsrv_conf_quote(ca->name, quoted));
+        for (size_t k = 0; k < CMPSRV_ARRAY_SIZE(checks); k++)
+            if (strcmp(a->modules[i].name, checks[k].module) == 0)
+                checks[k].check(l, e, &a->modules[i], ca);
 }
 
 /* ---- aliases: usernames -----------------------------------------------------------------------
@@ -334,6 +381,25 @@ static void check_alias(CONF_LOAD *l, CONF_ENTRY *e)
     check_name(l, e, "defaultca", "cas", a->default_ca);
     check_modules(l, e, a, eff.ca);
     check_names_made(l, e, a);
+}
+
+/* ---- RAs --------------------------------------------------------------------------------------
+ */
+
+static void check_ra(CONF_LOAD *l, CONF_ENTRY *e)
+{
+    static const char *const who[] = {"certificate", "subject", "ski"};
+    const CMPSRV_CONF_RA *ra = e->pub;
+    size_t given = 0;
+
+    for (size_t i = 0; i < CMPSRV_ARRAY_SIZE(who); i++)
+        given += cmpsrv_conf_given(e, who[i]) != NULL;
+    if (given != 1)
+        cmpsrv_conf_complain(l, e->pos, e->section->name, e->name, NULL,
+                             "%zu of certificate, subject, ski are given; allowed: one", given);
+    check_names(l, e, "cas", "cas", &ra->cas);
+    check_names(l, e, "end_entity_profiles", "end_entity_profiles", &ra->end_entity_profiles);
+    check_names(l, e, "aliases", "aliases", &ra->aliases);
 }
 
 /* ---- the server -------------------------------------------------------------------------------
@@ -435,7 +501,8 @@ void cmpsrv_conf_check(CONF_LOAD *l)
                   {"cas", check_ca},
                   {"certificate_profiles", check_cert_profile},
                   {"end_entity_profiles", check_ee_profile},
-                  {"aliases", check_alias}};
+                  {"aliases", check_alias},
+                  {"ras", check_ra}};
 
     for (CONF_ENTRY *e = l->entries; e != NULL; e = e->next)
         for (size_t i = 0; i < CMPSRV_ARRAY_SIZE(checks); i++)

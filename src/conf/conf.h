@@ -113,6 +113,7 @@ typedef enum {
 typedef struct cmpsrv_conf_module_st { /* one row of authenticationmodule with its parameter */
     char *name;                        /* "HMAC" */
     CMPSRV_SECRET *parameter;          /* NULL: "-" */
+    const CMPSRV_CONF_CA *ca; /* EndEntityCertificate in RA mode: the CA that the parameter names */
 } CMPSRV_CONF_MODULE;
 
 typedef struct cmpsrv_conf_alias_st {
@@ -150,6 +151,17 @@ typedef struct cmpsrv_conf_alias_st {
     int certreqid_any;              /* certReqId other than 0 is echoed */
 } CMPSRV_CONF_ALIAS;
 
+/* Who may act as an RA; exactly one of certificate, subject, ski is given. */
+typedef struct cmpsrv_conf_ra_st {
+    CMPSRV_CONF_POS pos;
+    char *name;
+    char *certificate;                                  /* file, PEM */
+    char *subject;                                      /* text of a DN */
+    char *ski;                                          /* hex */
+    unsigned operations;                                /* 1u << CMPSRV_BODY */
+    CMPSRV_CONF_LIST cas, end_entity_profiles, aliases; /* n == 0: any */
+} CMPSRV_CONF_RA;
+
 typedef struct cmpsrv_conf_st {
     CMPSRV_CONF_SERVER server;
     CMPSRV_CONF_CA *cas;
@@ -160,6 +172,8 @@ typedef struct cmpsrv_conf_st {
     size_t ee_profiles_n;
     CMPSRV_CONF_ALIAS *aliases;
     size_t aliases_n;
+    CMPSRV_CONF_RA *ras;
+    size_t ras_n;
     CMPSRV_CONF_LIST files; /* read; owner of the names in CMPSRV_CONF_POS */
 } CMPSRV_CONF;
 

@@ -52,7 +52,6 @@ int cmpsrv_conf_node_push(CONF_LOAD *l, CONF_NODE *list, CONF_NODE *item);
 typedef struct conf_section_st {
     const char *name;
     int is_named;        /* a map of names to maps; otherwise one map */
-    int supported;       /* 0: no entry of it is served yet */
     size_t size;         /* of an entry's object while it is loaded */
     size_t public_size;  /* of its first part, which ends up in CMPSRV_CONF */
     size_t array, count; /* offsets in CMPSRV_CONF; of one that is not named: array only */
@@ -149,6 +148,7 @@ int cmpsrv_conf_set_word(const CONF_AT *at, void *field);
 int cmpsrv_conf_set_bits(const CONF_AT *at, void *field);
 int cmpsrv_conf_set_capubs(const CONF_AT *at, void *field);
 int cmpsrv_conf_set_string(const CONF_AT *at, void *field);
+int cmpsrv_conf_set_hex(const CONF_AT *at, void *field);
 int cmpsrv_conf_set_reference(const CONF_AT *at, void *field);
 int cmpsrv_conf_set_file(const CONF_AT *at, void *field);
 int cmpsrv_conf_set_key_uri(const CONF_AT *at, void *field);

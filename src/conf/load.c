@@ -172,9 +172,7 @@ static void gather_named(CONF_LOAD *l, const CONF_SECTION *s, const CONF_NODE *m
 
         if (!check_name(l, s, key) || (e = add_entry(l, s, key->text, key->pos)) == NULL)
             continue;
-        if (!s->supported && value->n == 0)
-            cmpsrv_conf_complain(l, key->pos, s->name, e->name, NULL, "not supported yet");
-        else if (value->kind == CONF_MAP)
+        if (value->kind == CONF_MAP)
             gather(l, e, "", value);
         else if (!value->is_null)
             cmpsrv_conf_complain(l, key->pos, s->name, e->name, NULL, "must be a map of keys");
@@ -405,9 +403,9 @@ static int move_entries(CONF_LOAD *l)
     int ok = 1;
 
     for (size_t i = 0; i < n && ok; i++)
-        ok = !s[i].is_named || !s[i].supported || make_array(l, &s[i]);
+        ok = !s[i].is_named || make_array(l, &s[i]);
     for (CONF_ENTRY *e = l->entries; e != NULL && ok; e = e->next)
-        ok = !e->section->supported || move_entry(l, e);
+        ok = move_entry(l, e);
     return ok;
 }
 
@@ -430,7 +428,7 @@ void cmpsrv_conf_free(CMPSRV_CONF *c)
     for (size_t i = 0; i < c->aliases_n; i++)
         free_modules(&c->aliases[i]);
     for (size_t i = 0; i < n; i++) {
-        char *array = s[i].is_named && s[i].supported ? get_array(c, &s[i]) : NULL;
+        char *array = s[i].is_named ? get_array(c, &s[i]) : NULL;
 
         if (!s[i].is_named)
             clear_object(&s[i], (char *)c + s[i].array, 0, s[i].public_size);

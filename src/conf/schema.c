@@ -26,6 +26,7 @@ SAME_HEAD(CMPSRV_CONF_CA);
 SAME_HEAD(CMPSRV_CONF_CERT_PROFILE);
 SAME_HEAD(CMPSRV_CONF_EE_PROFILE);
 SAME_HEAD(CMPSRV_CONF_ALIAS);
+SAME_HEAD(CMPSRV_CONF_RA);
 
 /* clang-format off */
 
@@ -53,7 +54,7 @@ WORDS(w_key_usage, {"digitalSignature", 1, 0}, {"nonRepudiation", 2, 0},
 WORDS(w_key_algorithms, {"ec:P-256", 0, 0}, {"ec:P-384", 0, 0}, {"ec:P-521", 0, 0},
       {"ed25519", 0, 0}, {"ed448", 0, 0});
 WORDS(w_operationmode, {"ra", 1, 0}, {"client", 0, 1});
-WORDS(w_modules, {"HMAC", 0, 0}, {"EndEntityCertificate", 0, 1}, {"RegTokenPwd", 0, 1},
+WORDS(w_modules, {"HMAC", 0, 0}, {"EndEntityCertificate", 0, 0}, {"RegTokenPwd", 0, 1},
       {"DnPartPwd", 0, 1});
 WORDS(w_responseprotection, {"signature", CMPSRV_RESPONSE_SIGNATURE, 0},
       {"pbe", CMPSRV_RESPONSE_PBE, 0}, {"mirror", CMPSRV_RESPONSE_MIRROR, 0});
@@ -64,6 +65,9 @@ WORDS(w_mac_parameters, {"request", 0, 0}, {"fresh", 1, 0});
 WORDS(w_unconfirmed, {"keep", CMPSRV_UNCONFIRMED_KEEP, 0},
       {"revoke", CMPSRV_UNCONFIRMED_REVOKE, 0});
 WORDS(w_capubs_in, {"ip", 1, 0}, {"cp", 2, 0}, {"kup", 4, 0});
+WORDS(w_operations, {"ir", 1 << CMPSRV_BODY_IR, 0}, {"cr", 1 << CMPSRV_BODY_CR, 0},
+      {"p10cr", 1 << CMPSRV_BODY_P10CR, 0}, {"kur", 1 << CMPSRV_BODY_KUR, 0},
+      {"rr", 1 << CMPSRV_BODY_RR, 0});
 WORDS(w_certreqid, {"echoed", 1, 0}, {"badRequest", 0, 0});
 
 /* ---- types ------------------------------------------------------------------------------------ */
@@ -110,6 +114,7 @@ BITS_TYPE(t_macs, w_macs, "hmac-sha1, hmac-sha224, hmac-sha256, hmac-sha384, hma
 BITS_TYPE(t_key_usage, w_key_usage, "digitalSignature, nonRepudiation, keyEncipherment, "
           "dataEncipherment, keyAgreement, keyCertSign, cRLSign, encipherOnly, decipherOnly",
           CONF_EMPTY_OK);
+BITS_TYPE(t_operations, w_operations, "ir, cr, p10cr, kur, rr", 0);
 TYPE(t_capubs_in) = {.allowed = "[ip] or [ip, cp, kup]", .set = cmpsrv_conf_set_capubs,
                      .words = w_capubs_in};
 
@@ -150,7 +155,8 @@ STRING_TYPE(t_affix, cmpsrv_conf_set_string, NULL, "text of at most 100 octets",
 #define SECRET "text, {file: PATH} or {env: NAME}, not empty"
 TYPE(t_secret) = {.allowed = SECRET, .set = cmpsrv_conf_set_secret,
                   .clear = cmpsrv_conf_clear_secret};
-TYPE(t_parameters) = {.allowed = "list with \"-\" (none) or a secret for each module: " SECRET,
+TYPE(t_parameters) = {.allowed = "list with a parameter for each module: of HMAC a secret (" SECRET
+                      ") or \"-\", of EndEntityCertificate the name of a CA",
                       .set = cmpsrv_conf_set_secrets, .clear = cmpsrv_conf_clear_secrets,
                       .flags = CONF_SEMICOLONS | CONF_MAP_ITEM};
 TYPE(t_address) = {.allowed = "http://HOST:PORT, https://HOST:PORT or unix:PATH",
@@ -163,7 +169,7 @@ TYPE(t_key_algorithms) = {.allowed = "list of rsa:N (N = 2048, 3072, 4096, ... 1
                           "ec:P-384, ec:P-521, ed25519, ed448", .set = cmpsrv_conf_set_list,
                           .clear = cmpsrv_conf_clear_list,
                           .item = cmpsrv_conf_item_key_algorithm, .words = w_key_algorithms};
-TYPE(t_modules) = {.allowed = "list of HMAC (EndEntityCertificate, RegTokenPwd, DnPartPwd: not "
+TYPE(t_modules) = {.allowed = "list of HMAC, EndEntityCertificate (RegTokenPwd, DnPartPwd: not "
                    "supported yet)", .set = cmpsrv_conf_set_list, .clear = cmpsrv_conf_clear_list,
                    .item = cmpsrv_conf_item_module, .words = w_modules, .flags = CONF_SEMICOLONS};
 LIST_TYPE(t_eku, cmpsrv_conf_item_eku, "list of clientAuth, serverAuth, codeSigning, "
@@ -172,6 +178,11 @@ LIST_TYPE(t_eku, cmpsrv_conf_item_eku, "list of clientAuth, serverAuth, codeSign
 LIST_TYPE(t_cas, cmpsrv_conf_item_text, "any or a list of CAs", CONF_MAX_NAME, CONF_ANY);
 LIST_TYPE(t_cert_profiles, cmpsrv_conf_item_text, "any or a list of certificate profiles",
           CONF_MAX_NAME, CONF_ANY);
+LIST_TYPE(t_ee_profiles, cmpsrv_conf_item_text, "any or a list of end entity profiles",
+          CONF_MAX_NAME, CONF_ANY);
+LIST_TYPE(t_aliases, cmpsrv_conf_item_text, "any or a list of aliases", CMPSRV_MAX_ALIAS, CONF_ANY);
+STRING_TYPE(t_dn, cmpsrv_conf_set_string, NULL, "text of a DN such as CN=ra, O=Example", 1000, 0);
+STRING_TYPE(t_hex, cmpsrv_conf_set_hex, NULL, "octets in hex", 128, 0);
 LIST_TYPE(t_name_parameters, cmpsrv_conf_item_text, "list of DN attributes (DN), or one name "
           "(FIXED)", CONF_MAX_USERNAME, CONF_SEMICOLONS);
 
@@ -181,8 +192,8 @@ LATER_TYPE(t_later_list, "list");
 LATER_TYPE(t_later_package, "rfc or privatekeyinfo");
 LATER_TYPE(t_later_value, "ejbca or bare");
 LATER_TYPE(t_later_pwri, "rfc9483 or pwri-kek");
-LATER_TYPE(t_later_popo, "identical or badPOP");
 LATER_TYPE(t_later_any, "any or a list");
+LATER_TYPE(t_later_popo, "identical or badPOP");
 
 /* ---- rows ------------------------------------------------------------------------------------- */
 
@@ -327,21 +338,23 @@ static const CONF_ROW rows[] = {
 #undef S
 #undef F
 #define S "ras"
-{S, "certificate", &t_later_text, DFLT(""), LATER(NULL), "the RA's certificate"},
-{S, "subject", &t_later_text, DFLT(""), LATER(NULL), "or its subject"},
-{S, "ski", &t_later_text, DFLT(""), LATER(NULL), "or its subjectKeyIdentifier in hex"},
-{S, "operations", &t_later_list, DFLT(""), LATER(NULL), "what it may ask for: ir, cr, p10cr, kur, rr"},
-{S, "cas", &t_later_any, DFLT("any"), LATER(NULL), "CAs it may ask"},
-{S, "end_entity_profiles", &t_later_any, DFLT("any"), LATER(NULL), "end entity profiles it may use"},
-{S, "aliases", &t_later_any, DFLT("any"), LATER(NULL), "aliases it may use"},
+#define F(field) AT(CMPSRV_CONF_RA, field)
+{S, "certificate", &t_file_in, DFLT(""), F(certificate), "the RA's certificate, PEM"},
+{S, "subject", &t_dn, DFLT(""), F(subject), "or its subject"},
+{S, "ski", &t_hex, DFLT(""), F(ski), "or its subjectKeyIdentifier"},
+{S, "operations", &t_operations, DFLT("ir, cr, p10cr, kur, rr"), F(operations), "what it may ask for"},
+{S, "cas", &t_cas, DFLT("any"), F(cas), "CAs it may ask"},
+{S, "end_entity_profiles", &t_ee_profiles, DFLT("any"), F(end_entity_profiles), "end entity profiles it may use"},
+{S, "aliases", &t_aliases, DFLT("any"), F(aliases), "aliases it may use"},
 #undef S
+#undef F
 };
 
 #define NAMED(name, t, public_t, array_, count_, max)                                              \
-    {name, 1, 1, sizeof(t), sizeof(public_t), offsetof(CMPSRV_CONF, array_),                       \
+    {name, 1, sizeof(t), sizeof(public_t), offsetof(CMPSRV_CONF, array_),                       \
      offsetof(CMPSRV_CONF, count_), max}
 static const CONF_SECTION sections[] = {
-    {"server", 0, 1, sizeof(CMPSRV_CONF_SERVER), sizeof(CMPSRV_CONF_SERVER),
+    {"server", 0, sizeof(CMPSRV_CONF_SERVER), sizeof(CMPSRV_CONF_SERVER),
      offsetof(CMPSRV_CONF, server), 0, 0},
     NAMED("cas", CMPSRV_CONF_CA, CMPSRV_CONF_CA, cas, cas_n, CONF_MAX_NAME),
     NAMED("certificate_profiles", CMPSRV_CONF_CERT_PROFILE, CMPSRV_CONF_CERT_PROFILE,
@@ -349,7 +362,7 @@ static const CONF_SECTION sections[] = {
     NAMED("end_entity_profiles", CMPSRV_CONF_EE_PROFILE, CMPSRV_CONF_EE_PROFILE, ee_profiles,
           ee_profiles_n, CONF_MAX_NAME),
     NAMED("aliases", CONF_ALIAS_ENTRY, CMPSRV_CONF_ALIAS, aliases, aliases_n, CMPSRV_MAX_ALIAS),
-    {"ras", 1, 0, 0, 0, 0, 0, CONF_MAX_NAME},
+    NAMED("ras", CMPSRV_CONF_RA, CMPSRV_CONF_RA, ras, ras_n, CONF_MAX_NAME),
 };
 /* clang-format on */
 

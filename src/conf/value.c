@@ -248,6 +248,18 @@ int cmpsrv_conf_set_string(const CONF_AT *at, void *field)
     return text != NULL && store_string(at, field, text);
 }
 
+int cmpsrv_conf_set_hex(const CONF_AT *at, void *field)
+{
+    const char *text = cmpsrv_conf_read_text(at, at->node);
+    size_t n = text == NULL ? 0 : strlen(text);
+
+    if (text == NULL)
+        return 0;
+    if (n % 2 != 0 || strspn(text, "0123456789abcdefABCDEF") != n)
+        return cmpsrv_conf_wrong(at, at->node, "is not hex");
+    return store_string(at, field, text);
+}
+
 int cmpsrv_conf_set_address(const CONF_AT *at, void *field)
 {
     const char *text = cmpsrv_conf_item_listen(at, at->node);

@@ -31,14 +31,6 @@ void cmpsrv_policy_resolve(const CMPSRV_CONF *conf, const CMPSRV_CONF_ALIAS *ali
  * -------------------------------------------------------------------------------------------------
  */
 
-static int is_listed(const CMPSRV_CONF_LIST *list, const char *name)
-{
-    for (size_t i = 0; i < list->n; i++)
-        if (strcmp(list->v[i], name) == 0)
-            return 1;
-    return list->n == 0;
-}
-
 static int check_target(const CMPSRV_POLICY_INPUT *in, CMPSRV_DECISION *d, CMPSRV_REFUSAL *why)
 {
     const CMPSRV_TARGET *t = in->target;
@@ -48,23 +40,15 @@ static int check_target(const CMPSRV_POLICY_INPUT *in, CMPSRV_DECISION *d, CMPSR
         return cmpsrv_refuse(why, CMPSRV_R_WRONG_AUTHORITY, "no CA for this request");
     if (t->ee_profile == NULL || t->cert_profile == NULL)
         return cmpsrv_refuse(why, CMPSRV_R_BAD_CERT_TEMPLATE, "no profile for this request");
-    if (!is_listed(&t->ee_profile->available_cas, t->ca->name) ||
-        !is_listed(&t->cert_profile->available_cas, t->ca->name))
+    if (!cmpsrv_policy_is_listed(&t->ee_profile->available_cas, t->ca->name) ||
+        !cmpsrv_policy_is_listed(&t->cert_profile->available_cas, t->ca->name))
         return cmpsrv_refuse(why, CMPSRV_R_WRONG_AUTHORITY,
                              "CA %s is not available in the profiles", t->ca->name);
-    if (!is_listed(&t->ee_profile->available_certificate_profiles, t->cert_profile->name))
+    if (!cmpsrv_policy_is_listed(&t->ee_profile->available_certificate_profiles,
+                                 t->cert_profile->name))
         return cmpsrv_refuse(why, CMPSRV_R_BAD_CERT_TEMPLATE,
                              "certificate profile %s is not available", t->cert_profile->name);
     return 1;
-}
-
-/* Only an RA asks for others; nobody else is known in RA mode. */
-static int check_authority(const CMPSRV_POLICY_INPUT *in, CMPSRV_DECISION *d, CMPSRV_REFUSAL *why)
-{
-    (void)d;
-    if (in->identity->proven && in->identity->is_ra)
-        return 1;
-    return cmpsrv_refuse(why, CMPSRV_R_NOT_AUTHORIZED, "RFC 9483 5.1.1: the sender is no RA");
 }
 
 static int template_error(CMPSRV_REFUSAL *why, const char *what)
@@ -151,9 +135,10 @@ CMPSRV_DECISION *cmpsrv_policy_decide_cert(const CMPSRV_POLICY_INPUT *in, CMPSRV
 {
     static int (*const checks[])(const CMPSRV_POLICY_INPUT *, CMPSRV_DECISION *,
                                  CMPSRV_REFUSAL *) = {
-        check_target,           check_authority,          check_template,    check_issuer,
-        check_reg_info,         cmpsrv_decide_subject,    cmpsrv_decide_key, check_pop,
-        cmpsrv_decide_validity, cmpsrv_decide_extensions, decide_names,
+        check_target,   check_template,         check_issuer,
+        check_reg_info, cmpsrv_decide_subject,  cmpsrv_decide_key,
+        check_pop,      cmpsrv_decide_validity, cmpsrv_decide_extensions,
+        decide_names,
     };
     CMPSRV_DECISION *d = OPENSSL_zalloc(sizeof(*d));
 

@@ -24,11 +24,17 @@ typedef struct cmpsrv_target_st {
 void cmpsrv_policy_resolve(const CMPSRV_CONF *conf, const CMPSRV_CONF_ALIAS *alias,
                            CMPSRV_TARGET *out);
 
+/*
+ * Whether this identity may send a message of that body for that target: NOT_AUTHORIZED, or
+ * WRONG_AUTHORITY without a CA. A body that the table in authority.c does not have nobody may send.
+ */
+int cmpsrv_policy_authorize(const CMPSRV_IDENTITY *id, int body, const CMPSRV_TARGET *target,
+                            CMPSRV_REFUSAL *why);
+
 typedef struct cmpsrv_policy_input_st {
     OSSL_LIB_CTX *libctx;
     const char *propq;
     const CMPSRV_TARGET *target;
-    const CMPSRV_IDENTITY *identity;
     const CMPSRV_CERT_REQUEST *request;
     int64_t now;             /* ms UTC */
     CMPSRV_SLICE ca_subject; /* Name TLV of the target CA */
@@ -37,14 +43,14 @@ typedef struct cmpsrv_policy_input_st {
 } CMPSRV_POLICY_INPUT;
 
 /*
- * ir, cr, p10cr of RA mode: template rules of cmp-conformance.md 2.2 (BAD_CERT_TEMPLATE), issuer if
- * given must be the target CA (WRONG_AUTHORITY), key against the certificate profile (BAD_KEY,
- * UNKNOWN_KEY_ALG), proof of possession (BAD_POP; raVerified is NOT_AUTHORIZED until the alias can
- * allow it), subject (BAD_NAME), username (BAD_CERT_TEMPLATE when the attribute it is made of is
- * missing), validity inside the CA's, extensions: key usage and EKU from the profile,
- * basicConstraints, SAN from the request (types rfc822, DNS, URI, IP, directoryName; at most 100;
- * others BAD_CERT_TEMPLATE), everything else that was asked for is left out (with_mods). Gives a
- * decision the caller frees, or NULL.
+ * ir, cr, p10cr of RA mode, once they are authorized: template rules of cmp-conformance.md 2.2
+ * (BAD_CERT_TEMPLATE), issuer if given must be the target CA (WRONG_AUTHORITY), key against the
+ * certificate profile (BAD_KEY, UNKNOWN_KEY_ALG), proof of possession (BAD_POP; raVerified is
+ * NOT_AUTHORIZED until the alias can allow it), subject (BAD_NAME), username (BAD_CERT_TEMPLATE
+ * when the attribute it is made of is missing), validity inside the CA's, extensions: key usage and
+ * EKU from the profile, basicConstraints, SAN from the request (types rfc822, DNS, URI, IP,
+ * directoryName; at most 100; others BAD_CERT_TEMPLATE), everything else that was asked for is left
+ * out (with_mods). Gives a decision the caller frees, or NULL.
  */
 CMPSRV_DECISION *cmpsrv_policy_decide_cert(const CMPSRV_POLICY_INPUT *in, CMPSRV_REFUSAL *why);
 

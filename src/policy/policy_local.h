@@ -6,6 +6,9 @@
 
 #include "policy/policy.h"
 
+/* Whether the list has the name, or is empty: any. */
+int cmpsrv_policy_is_listed(const CMPSRV_CONF_LIST *list, const char *name);
+
 /* ---- profile_cert.c: against the certificate profile
  * ------------------------------------------------ */
 int cmpsrv_decide_key(const CMPSRV_POLICY_INPUT *in, CMPSRV_DECISION *d, CMPSRV_REFUSAL *why);

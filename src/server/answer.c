@@ -153,8 +153,8 @@ static int protect_with_signature(void *arg, CMPSRV_SLICE header, CMPSRV_SLICE b
     CMPSRV_BYTES part = {0};
     int ok = cmpsrv_protected_part(header, body, &part)
                  ? cmpsrv_sig_make(srv->libctx, srv->propq, p->signer->key,
-                                   cmpsrv_bytes_slice(&p->signer->sig_alg),
-                                   cmpsrv_bytes_slice(&part), out, why)
+                                   cmpsrv_bytes_slice(&p->req->sig_alg), cmpsrv_bytes_slice(&part),
+                                   out, why)
                  : cmpsrv_fail(why, "out of memory");
 
     cmpsrv_bytes_clear(&part);
@@ -202,14 +202,29 @@ static void fill_head(CMPSRV_REQUEST *req, const CMPSRV_CA *ca, CMPSRV_ANSWER_HE
         head->confirm_wait_until = req->now + req->alias->confirm_wait_time;
 }
 
-static void set_up_signature(const CMPSRV_CA *ca, CMPSRV_ANSWER_HEAD *head, struct protector *p,
-                             CERTS *certs)
+/* The digest of the request's signature, on our key; what the signer signs with by itself, if the
+ * request has none or its digest is too weak for us. */
+static int choose_sig_alg(CMPSRV_REQUEST *req, const CMPSRV_SIGNER *signer)
+{
+    unsigned md = cmpsrv_sig_md(req->msg.protection_alg);
+
+    if ((md & (CMPSRV_MD_SHA256 | CMPSRV_MD_SHA384 | CMPSRV_MD_SHA512)) != 0 &&
+        cmpsrv_sig_algid(signer->key, md, &req->sig_alg, NULL))
+        return 1;
+    return cmpsrv_bytes_set(&req->sig_alg, cmpsrv_bytes_slice(&signer->sig_alg));
+}
+
+static int set_up_signature(const CMPSRV_CA *ca, CMPSRV_ANSWER_HEAD *head, struct protector *p,
+                            CERTS *certs)
 {
     p->signer = ca->cmp_signer;
+    if (!choose_sig_alg(p->req, p->signer))
+        return 0;
     head->sender = cmpsrv_bytes_slice(&p->signer->sender);
     head->sender_kid = cmpsrv_bytes_slice(&p->signer->ski);
-    head->protection_alg = cmpsrv_bytes_slice(&p->signer->sig_alg);
+    head->protection_alg = cmpsrv_bytes_slice(&p->req->sig_alg);
     add_with_chain(certs, p->signer);
+    return 1;
 }
 
 /* Puts the message together under its header; `p` makes the protection, if there is any. */
@@ -247,10 +262,10 @@ int cmpsrv_stage_protect(CMPSRV_REQUEST *req)
     if (!cmpsrv_random(req->nonce, sizeof(req->nonce)))
         return cmpsrv_fail(&req->why, "no random octets");
     fill_head(req, ca, &head);
-    if (kind == CMPSRV_PROTECTION_SIGNATURE && ca != NULL)
-        set_up_signature(ca, &head, &p, &certs);
-    if (kind == CMPSRV_PROTECTION_MAC && !set_up_mac(req, &head, &p, &fresh))
-        ok = cmpsrv_fail(&req->why, "cannot set up the MAC of the answer");
+    if ((kind == CMPSRV_PROTECTION_SIGNATURE && ca != NULL &&
+         !set_up_signature(ca, &head, &p, &certs)) ||
+        (kind == CMPSRV_PROTECTION_MAC && !set_up_mac(req, &head, &p, &fresh)))
+        ok = cmpsrv_fail(&req->why, "cannot set up the protection of the answer");
     else
         ok = build(req, &head, &p, &certs);
     cmpsrv_mac_key_free(fresh);

@@ -57,7 +57,6 @@ int cmpsrv_handle_cert_decide(CMPSRV_REQUEST *req)
         .libctx = req->srv->libctx,
         .propq = req->srv->propq,
         .target = &req->target,
-        .identity = &req->auth.identity,
         .request = &req->view.cert,
         .now = req->now,
     };

@@ -47,13 +47,12 @@ static int load_certificate(CMPSRV_REQUEST *req)
                          cmpsrv_hex(s, serial, sizeof(serial)));
 }
 
-/* An RA may revoke what its alias's CA issued; the secret of one alias is no authority over another
+/* An RA may revoke what its alias's CA issued: what it may do there is no authority over another
  * CA's certificates. */
-static int check_authority(CMPSRV_REQUEST *req)
+static int check_ca(CMPSRV_REQUEST *req)
 {
-    if (req->auth.identity.is_ra && req->cert_ca == req->ca)
-        return 1;
-    return cmpsrv_refuse(&req->why, CMPSRV_R_NOT_AUTHORIZED,
+    return req->cert_ca == req->ca ||
+           cmpsrv_refuse(&req->why, CMPSRV_R_NOT_AUTHORIZED,
                          "RFC 9810 5.3.9: this RA is none for CA %s", req->cert_ca->conf->name);
 }
 
@@ -95,8 +94,7 @@ static int check_status(CMPSRV_REQUEST *req)
 
 int cmpsrv_handle_rr_decide(CMPSRV_REQUEST *req)
 {
-    return load_certificate(req) && check_authority(req) && check_template(req) &&
-           check_status(req);
+    return load_certificate(req) && check_ca(req) && check_template(req) && check_status(req);
 }
 
 int cmpsrv_handle_rr_perform(CMPSRV_REQUEST *req)

@@ -68,6 +68,31 @@ static int stage_resolve(CMPSRV_REQUEST *req)
     return 1; /* what could not be resolved is refused by decide, after authentication */
 }
 
+/* ---- what auth asks ----------------------------------------------------------------------------
+ */
+
+static int give_ca(void *arg, const CMPSRV_CONF_CA *conf, CMPSRV_AUTH_CA *out)
+{
+    const CMPSRV_REQUEST *req = arg;
+    const CMPSRV_CA *ca = cmpsrv_snapshot_ca(req->snap, conf);
+
+    if (ca == NULL)
+        return 0;
+    memcpy(out->id, ca->id, CMPSRV_HASH);
+    out->cert = ca->issuer.cert;
+    out->subject = cmpsrv_bytes_slice(&ca->issuer.subject);
+    out->not_after = ca->issuer.not_after;
+    return 1;
+}
+
+static int give_certificate(void *arg, const unsigned char ca_id[CMPSRV_HASH], CMPSRV_SLICE serial,
+                            CMPSRV_CERT_ROW *out, CMPSRV_REFUSAL *why)
+{
+    return cmpsrv_store_cert_get(((CMPSRV_REQUEST *)arg)->srv->store, ca_id, serial, out, why);
+}
+
+static const CMPSRV_AUTH_OPS auth_ops = {give_ca, give_certificate};
+
 static int stage_authenticate(CMPSRV_REQUEST *req)
 {
     CMPSRV_AUTH_INPUT in = {
@@ -77,15 +102,29 @@ static int stage_authenticate(CMPSRV_REQUEST *req)
         .alias = req->alias,
         .ca = req->target.ca,
         .binding_key = req->srv->binding_key,
+        .now = req->now,
+        .ops = &auth_ops,
+        .ops_arg = req,
+        .ras = req->snap->ras,
+        .ras_n = req->snap->conf->ras_n,
+        .chains = req->snap->chains,
+        .first_signer = cmpsrv_bytes_slice(&req->txn.signer),
     };
 
     return cmpsrv_auth_run(&in, &req->auth, &req->why);
 }
 
+/* May they? What exactly, the body's own decision says. */
+static int authorize(CMPSRV_REQUEST *req)
+{
+    return cmpsrv_policy_authorize(&req->auth.identity, req->msg.body_type, &req->target,
+                                   &req->why);
+}
+
 static int stage_decide(CMPSRV_REQUEST *req)
 {
     return cmpsrv_header_check_policy(req) && cmpsrv_header_check_transaction(req) &&
-           req->type->parse(req) && req->type->decide(req);
+           req->type->parse(req) && authorize(req) && req->type->decide(req);
 }
 
 static int stage_perform(CMPSRV_REQUEST *req)
@@ -269,4 +308,5 @@ void cmpsrv_request_clear(CMPSRV_REQUEST *req)
 {
     rewind_request(req);
     cmpsrv_bytes_clear(&req->mac_alg);
+    cmpsrv_bytes_clear(&req->sig_alg);
 }

@@ -33,6 +33,18 @@ const CMPSRV_CONF_SERVER *cmpsrv_server_conf(CMPSRV_SERVER *srv);
  */
 int cmpsrv_server_check(CMPSRV_SERVER *srv, const char *file, CMPSRV_CONF_ERRORS *errors);
 
+/* issue_ra.c: a certificate for a new key of a registration authority, in the store as active. */
+typedef struct cmpsrv_ra_issue_st {
+    const char *name;     /* of its end entity */
+    const char *subject;  /* text of a DN */
+    const char *key_type; /* as in CMPSRV_SETUP_CERT */
+    int64_t validity;     /* ms, cut at the CA's */
+    const char *cert_file, *key_file; /* must not exist; the chain goes into cert_file, too */
+    const char *operator_;            /* for the audit record */
+} CMPSRV_RA_ISSUE;
+int cmpsrv_ra_issue(const CMPSRV_CA *ca, CMPSRV_STORE *store, const CMPSRV_RA_ISSUE *what,
+                    CMPSRV_REFUSAL *why);
+
 /* For the admin listener: appends a line for each check (store, keys, CRLs); 1 if all are fine.
  * Takes as long as the store does. The current values of all metrics, in Prometheus' format. */
 int cmpsrv_server_ready(CMPSRV_SERVER *srv, CMPSRV_JSON *out);

@@ -27,6 +27,8 @@ typedef struct cmpsrv_snapshot_st {
     CMPSRV_CONF *conf;
     CMPSRV_CA **cas; /* cas[i] belongs to conf->cas[i] */
     size_t cas_n;
+    CMPSRV_RA **ras; /* as many as conf->ras */
+    CMPSRV_CHAINS *chains;
 } CMPSRV_SNAPSHOT;
 
 /* current: the configuration in use, at a reload. */
@@ -130,6 +132,7 @@ struct cmpsrv_request_st {
     CMPSRV_BYTES body;    /* its [n] TLV */
     CMPSRV_BYTES answer;  /* the PKIMessage as it will be sent */
     CMPSRV_BYTES mac_alg; /* AlgorithmIdentifier when it is MAC-protected */
+    CMPSRV_BYTES sig_alg; /* the same when it is signed */
     unsigned char nonce[CMPSRV_OUR_NONCE];
     CMPSRV_COMMIT outcome;
     int64_t stage_us[16];

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A snapshot is all that one load made: the configuration and its CAs with their keys. Immutable
- * and counted; a request holds the one it began with to its end.
+ * A snapshot is all that one load made: the configuration, its CAs with their keys, its RAs.
+ * Immutable, but for the table of certificates that have been checked, and counted; a request holds
+ * the one it began with to its end.
  */
 #include "config.h"
 
@@ -18,6 +19,10 @@ void cmpsrv_snapshot_free(CMPSRV_SNAPSHOT *s)
     for (size_t i = 0; i < s->cas_n; i++)
         cmpsrv_ca_free(s->cas[i]);
     OPENSSL_free(s->cas);
+    for (size_t i = 0; s->ras != NULL && i < s->conf->ras_n; i++)
+        cmpsrv_ra_free(s->ras[i]);
+    OPENSSL_free(s->ras);
+    cmpsrv_chains_free(s->chains);
     cmpsrv_conf_free(s->conf);
     OPENSSL_free(s);
 }
@@ -28,13 +33,17 @@ static int load_rest(CMPSRV_SNAPSHOT *s, CMPSRV_SERVER *srv, CMPSRV_CONF_ERRORS 
     size_t n = s->conf->cas_n;
     int ok = srv->prepare == NULL || srv->prepare(srv->prepare_arg, s->conf, errors);
 
-    if ((s->cas = OPENSSL_zalloc(n * sizeof(CMPSRV_CA *) + 1)) == NULL)
+    if ((s->cas = OPENSSL_zalloc(n * sizeof(CMPSRV_CA *) + 1)) == NULL ||
+        (s->ras = OPENSSL_zalloc(s->conf->ras_n * sizeof(CMPSRV_RA *) + 1)) == NULL ||
+        (s->chains = cmpsrv_chains_new()) == NULL)
         return 0;
     s->cas_n = n;
     for (size_t i = 0; i < n; i++) {
         s->cas[i] = cmpsrv_ca_load(srv->libctx, srv->propq, &s->conf->cas[i], srv->log, errors);
         ok &= s->cas[i] != NULL;
     }
+    for (size_t i = 0; i < s->conf->ras_n; i++)
+        ok &= (s->ras[i] = cmpsrv_ra_load(&s->conf->ras[i], errors)) != NULL;
     return ok;
 }
 

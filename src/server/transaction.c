@@ -59,6 +59,14 @@ static void fill_opening(CMPSRV_REQUEST *req, CMPSRV_TXN *t)
     }
 }
 
+/* The first message brought it; the others need not. */
+static int fill_signer(const CMPSRV_REQUEST *req, CMPSRV_TXN *t)
+{
+    CMPSRV_SLICE first = cmpsrv_bytes_slice(&req->txn.signer);
+
+    return cmpsrv_bytes_set(&t->signer, first.p != NULL ? first : req->auth.signer);
+}
+
 /* What the last message and its answer leave, whichever it was. */
 static int fill_answer(CMPSRV_REQUEST *req, CMPSRV_TXN *t)
 {
@@ -105,11 +113,11 @@ int cmpsrv_transaction_collect(CMPSRV_REQUEST *req)
     t = &ch->u.txn;
     if (update) { /* the row as it was read, its buffers left with req */
         *t = req->txn;
-        t->answer = t->mac_alg = (CMPSRV_BYTES){NULL, 0};
+        t->answer = t->mac_alg = t->signer = (CMPSRV_BYTES){NULL, 0};
     } else {
         fill_opening(req, t);
     }
-    if (!fill_answer(req, t))
+    if (!fill_signer(req, t) || !fill_answer(req, t))
         return cmpsrv_fail(&req->why, "out of memory");
     if (!cmpsrv_transaction_may_move(update ? req->txn.state : (CMPSRV_TXN_STATE)0, t->state))
         return cmpsrv_fail(&req->why, "no move from state %d to %d",

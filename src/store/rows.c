@@ -136,7 +136,8 @@ void cmpsrv_txn_to_sql(const CMPSRV_TXN *t, CMPSRV_SQLV v[CMPSRV_TXN_COLS])
     v[14] = hash_value(t->request_hash);
     v[15] = cmpsrv_sql_blob(t->answer.p, t->answer.n);
     v[16] = cmpsrv_sql_int(t->expires);
-    v[17] = cmpsrv_sql_int(0);
+    v[17] = cmpsrv_sql_blob(t->signer.p, t->signer.n);
+    v[18] = cmpsrv_sql_int(0);
 }
 
 int cmpsrv_txn_from_sql(const CMPSRV_SQLV *col, CMPSRV_TXN *t, CMPSRV_REFUSAL *why)
@@ -157,7 +158,7 @@ int cmpsrv_txn_from_sql(const CMPSRV_SQLV *col, CMPSRV_TXN *t, CMPSRV_REFUSAL *w
         take_fixed(&col[12], t->ca_id, CMPSRV_HASH) &&
         take_optional(&col[13], t->serial, sizeof(t->serial), &t->serial_len) &&
         take_fixed(&col[14], t->request_hash, CMPSRV_HASH) && take_bytes(&col[11], &t->mac_alg) &&
-        take_bytes(&col[15], &t->answer))
+        take_bytes(&col[15], &t->answer) && take_bytes(&col[17], &t->signer))
         return 1;
     cmpsrv_txn_clear(t);
     return cmpsrv_fail(why, "store: a transaction row is damaged, or out of memory");

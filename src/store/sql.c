@@ -57,9 +57,13 @@ static const char schema_2[] = "ALTER TABLE end_entity ADD COLUMN code BLOB;"
                                "ALTER TABLE end_entity ADD COLUMN attempts BIGINT NOT NULL"
                                " DEFAULT 0;";
 
+/* Version 3: who signed the first message of a transaction, for the others. */
+static const char schema_3[] = "ALTER TABLE txn ADD COLUMN signer BLOB;";
+
 const CMPSRV_MIGRATION cmpsrv_migrations[] = {
     {1, schema_1},
     {2, schema_2},
+    {3, schema_3},
 };
 const size_t cmpsrv_migrations_count = CMPSRV_ARRAY_SIZE(cmpsrv_migrations);
 
@@ -91,7 +95,7 @@ int cmpsrv_schema_usable(int64_t version, int read_only, CMPSRV_REFUSAL *why)
 #define TXN_COLS                                                                                   \
     "t.alias, t.tid, t.version, t.state, t.ended_as, t.identity, t.kind, t.body_type,"             \
     " t.cert_req_id, t.pvno, t.sender_nonce, t.mac_alg, t.ca_id, t.serial, t.request_hash,"        \
-    " t.answer, t.expires, t.node"
+    " t.answer, t.expires, t.signer, t.node"
 
 /* What is left of a filter when the index has been chosen by what stands before it. */
 #define CERT_FILTER                                                                                \
@@ -158,12 +162,13 @@ static const char *const texts[CMPSRV_ST__COUNT] = {
     [CMPSRV_ST_TXN_INSERT] =
         "INSERT INTO txn(alias, tid, version, state, ended_as, identity, kind, body_type,"
         " cert_req_id, pvno, sender_nonce, mac_alg, ca_id, serial, request_hash, answer, expires,"
-        " node) VALUES($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17,"
-        " $18) ON CONFLICT DO NOTHING",
+        " signer, node) VALUES($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15,"
+        " $16, $17, $18, $19) ON CONFLICT DO NOTHING",
     [CMPSRV_ST_TXN_UPDATE] =
         "UPDATE txn SET version = $3 + 1, state = $4, ended_as = $5, identity = $6, kind = $7,"
         " body_type = $8, cert_req_id = $9, pvno = $10, sender_nonce = $11, mac_alg = $12,"
-        " ca_id = $13, serial = $14, request_hash = $15, answer = $16, expires = $17, node = $18"
+        " ca_id = $13, serial = $14, request_hash = $15, answer = $16, expires = $17, signer = $18,"
+        " node = $19"
         " WHERE alias = $1 AND tid = $2 AND version = $3",
     [CMPSRV_ST_TXN_REPLACE] =
         "UPDATE txn SET version = version + 1, state = 3, ended_as = 7, expires = $4, node = $5"

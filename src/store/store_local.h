@@ -166,7 +166,7 @@ CMPSRV_COMMIT cmpsrv_changes_apply(CMPSRV_TX *tx, void *arg, CMPSRV_REFUSAL *why
 
 /* Rows (rows.c). Parameters in the order of the statements; columns from *col on. */
 #define CMPSRV_CERT_COLS 15
-#define CMPSRV_TXN_COLS  18
+#define CMPSRV_TXN_COLS  19
 void cmpsrv_cert_to_sql(const CMPSRV_CERT_ROW *r, CMPSRV_SQLV v[CMPSRV_CERT_COLS]);
 int cmpsrv_cert_from_sql(const CMPSRV_SQLV *col, CMPSRV_CERT_ROW *r, CMPSRV_REFUSAL *why);
 void cmpsrv_txn_to_sql(const CMPSRV_TXN *t, CMPSRV_SQLV v[CMPSRV_TXN_COLS]);

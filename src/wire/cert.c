@@ -124,3 +124,13 @@ int cmpsrv_cert_view(CMPSRV_SLICE der, CMPSRV_CERT_VIEW *out, CMPSRV_REFUSAL *wh
     *out = v;
     return 1;
 }
+
+int cmpsrv_cert_ski(const CMPSRV_CERT_VIEW *view, CMPSRV_SLICE *ski)
+{
+    CMPSRV_SLICE value;
+    int critical;
+
+    return cmpsrv_extension_find(view->extensions, CMPSRV_OID_SUBJECT_KEY_ID, &critical, &value) ==
+               1 &&
+           cmpsrv_der_get(&value, DER_OCTET_STRING, ski) && ski->n > 0;
+}

@@ -99,6 +99,16 @@ const char *cmpsrv_sig_key_type(CMPSRV_SLICE algid)
     return alg == NULL ? NULL : alg->key_type;
 }
 
+unsigned cmpsrv_sig_md(CMPSRV_SLICE algid)
+{
+    CMPSRV_SLICE oid, parameters;
+    const SIG_ALG *alg = NULL;
+
+    if (cmpsrv_algid_read(algid, &oid, &parameters))
+        alg = find_by_oid(oid);
+    return alg == NULL ? 0 : alg->md;
+}
+
 static unsigned default_md(EVP_PKEY *key)
 {
     int bits = EVP_PKEY_get_bits(key);

@@ -283,6 +283,8 @@ int cmpsrv_sig_make(OSSL_LIB_CTX *libctx, const char *propq, EVP_PKEY *key, CMPS
 int cmpsrv_sig_verify(OSSL_LIB_CTX *libctx, const char *propq, EVP_PKEY *key, CMPSRV_SLICE algid,
                       unsigned digests, CMPSRV_SLICE data, CMPSRV_SLICE signature,
                       CMPSRV_REASON bad, CMPSRV_REFUSAL *why);
+/* Its digest: CMPSRV_MD, 0 if it has its own or is unknown. */
+unsigned cmpsrv_sig_md(CMPSRV_SLICE algid);
 /* Whether the OID of that AlgorithmIdentifier is a signature algorithm of the table. */
 int cmpsrv_sig_is_known(CMPSRV_SLICE algid);
 /* SEQUENCE { header, body } of received slices, what a signature covers. */
@@ -338,6 +340,8 @@ typedef struct cmpsrv_cert_view_st {
 /* Any damage: BAD_DATA_FORMAT. A TBSCertificate alone is read by _tbs (sig_alg, signature, der
  * absent). */
 int cmpsrv_cert_view(CMPSRV_SLICE der, CMPSRV_CERT_VIEW *out, CMPSRV_REFUSAL *why);
+/* Octets of its subjectKeyIdentifier. 1/0. */
+int cmpsrv_cert_ski(const CMPSRV_CERT_VIEW *view, CMPSRV_SLICE *ski);
 int cmpsrv_cert_view_tbs(CMPSRV_SLICE tbs, CMPSRV_CERT_VIEW *out, CMPSRV_REFUSAL *why);
 
 /* OIDs that several layers name. */

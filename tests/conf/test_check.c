@@ -16,7 +16,9 @@
 #define MODE     "operationmode: ra, authenticationmodule: HMAC, "
 #define ALIAS(x) SERVER CAS CPS EES "aliases: {a: {" MODE x "}}\n" /* line 5 */
 #define GOOD     "ra.endentityprofile: EE1, ra.certificateprofile: CP1, ra.caname: CA1, "
-#define SECRET   "authenticationparameters: " CANARY
+#define MODULES(x)                                                                                 \
+    SERVER CAS CPS EES "aliases: {a: {operationmode: ra, " GOOD "authenticationmodule: " x "}}\n"
+#define SECRET "authenticationparameters: " CANARY
 
 static const struct {
     const char *text, *head, *part; /* head NULL: loads */
@@ -82,6 +84,16 @@ static const struct {
      "6: aliases a: operationmode: client: not supported yet (the default)", ""},
     {SERVER CAS CPS EES "aliases:\n  a:\n    operationmode: ra\n",
      "6: aliases a: authenticationmodule: RegTokenPwd: not supported yet (the default)", ""},
+    {MODULES("EndEntityCertificate, authenticationparameters: CA1"), NULL, NULL},
+    {MODULES("EndEntityCertificate;HMAC, authenticationparameters: CA2;secret"), NULL, NULL},
+    {MODULES("EndEntityCertificate"),
+     "5: aliases a: authenticationmodule: EndEntityCertificate needs the name of the CA", "CA1"},
+    {MODULES("EndEntityCertificate, authenticationparameters: '-'"),
+     "5: aliases a: authenticationparameters: EndEntityCertificate needs the name of the CA", ""},
+    {MODULES("EndEntityCertificate, authenticationparameters: " CANARY),
+     "5: aliases a: authenticationparameters: the parameter of EndEntityCertificate is the name of "
+     "no CA",
+     "CA1"},
     /* usernames */
     {ALIAS(GOOD SECRET ", ra.namegenerationparameters: CN;UID;1.2.3"), NULL, NULL},
     {ALIAS(GOOD SECRET ", ra.namegenerationparameters: CN;XYZ"),
@@ -105,7 +117,19 @@ static const struct {
     {CAS CPS EES, "1: server: store: missing", "sqlite:PATH"},
     {SERVER CAS CPS EES, "1: aliases: there is none", ""},
     {SERVER CAS CPS EES "aliases: {}\n", "1: aliases: there is none", ""},
-    {SERVER CAS CPS EES "ras: {r: {}}\n", "5: ras r: not supported yet", ""},
+    /* RAs */
+    {SERVER CAS CPS EES "ras: {r: {}}\n",
+     "5: ras r: 0 of certificate, subject, ski are given; allowed: one", ""},
+    {SERVER CAS CPS EES "ras: {r: {subject: CN=r, ski: '00'}}\n",
+     "5: ras r: 2 of certificate, subject, ski are given", ""},
+    {SERVER CAS CPS EES "ras: {r: {subject: CN=r, operations: [genm]}}\n",
+     "5: ras r: operations: ", "ir, cr, p10cr, kur, rr"},
+    {SERVER CAS CPS EES "ras: {r: {subject: CN=r, cas: [CA3]}}\n",
+     "5: ras r: cas: \"CA3\" does not exist", "CA1"},
+    {SERVER CAS CPS EES "ras: {r: {subject: CN=r, aliases: [b]}}\n",
+     "5: ras r: aliases: \"b\" does not exist", ""},
+    {SERVER CAS CPS EES "ras: {r: {subject: CN=r, end_entity_profiles: [b]}}\n",
+     "5: ras r: end_entity_profiles: \"b\" does not exist", "EE1"},
     /* names and kinds */
     {SERVER CAS CPS EES "aliases: {'a b': {}}\n", "5: aliases a b: not a name", "A-Za-z0-9._-"},
     {SERVER CAS CPS EES "aliases: {'..': {}}\n", "5: aliases ..: not a name", ""},

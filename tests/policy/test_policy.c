@@ -22,7 +22,6 @@ struct world {
     CMPSRV_CONF_EE_PROFILE ee;
     CMPSRV_CONF_ALIAS alias;
     CMPSRV_TARGET target;
-    CMPSRV_IDENTITY identity;
     CMPSRV_CERT_REQUEST req;
     CMPSRV_POLICY_INPUT in;
     CMPSRV_BYTES subject, ca_subject, spki, alg, signature;
@@ -78,10 +77,9 @@ static void begin(struct world *w)
         .name = (char *)"a", .ra_mode = 1, .signature_digests = 4 | 8 | 16, .min_rsa_bits = 2048};
     w->alias.namegeneration_parameters = (CMPSRV_CONF_LIST){cn, 1};
     w->target = (CMPSRV_TARGET){&w->alias, &w->ee, &w->profile, &w->ca};
-    w->identity.proven = w->identity.is_ra = 1;
     CU_ASSERT_FATAL(cmpsrv_name_parse("CN=CA1", &w->ca_subject, NULL));
     w->in = (CMPSRV_POLICY_INPUT){
-        .target = &w->target, .identity = &w->identity, .request = &w->req, .now = NOW};
+        .target = &w->target, .request = &w->req, .now = NOW};
     w->in.ca_subject = cmpsrv_bytes_slice(&w->ca_subject);
     w->in.ca_not_before = NOW / 1000 * 1000 - 1000 * DAY_MS;
     w->in.ca_not_after = NOW / 1000 * 1000 + 1000 * DAY_MS;
@@ -172,8 +170,6 @@ static void test_template_rules(void)
     BROKEN(WRONG_AUTHORITY, w.req.issuer = w.req.subject);
     BROKEN(WRONG_AUTHORITY, w.target.ca = NULL);
     BROKEN(BAD_CERT_TEMPLATE, w.target.cert_profile = NULL);
-    BROKEN(NOT_AUTHORIZED, w.identity.is_ra = 0);
-    BROKEN(NOT_AUTHORIZED, w.identity.proven = 0);
     BROKEN(WRONG_AUTHORITY, w.profile.available_cas = ((CMPSRV_CONF_LIST){cn, 1}));
     BROKEN(WRONG_AUTHORITY, w.ee.available_cas = ((CMPSRV_CONF_LIST){cn, 1}));
     BROKEN(BAD_CERT_TEMPLATE, w.ee.available_certificate_profiles = ((CMPSRV_CONF_LIST){cn, 1}));

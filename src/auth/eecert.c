@@ -1,0 +1,171 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Module EndEntityCertificate, RA mode: a signature with a certificate that the named CA issued,
+ * that is in our store and active. The certificate is looked for in the store before anything of it
+ * reaches libcrypto, so that only what we issued ourselves is ever decoded. Whether its owner is an
+ * RA says ra.c. `EJBCA:` there the signer is the last certificate of extraCerts that is no CA, and
+ * any CA below the same root will do; here it is the one that senderKID names, else the first, and
+ * its issuer is the named CA itself.
+ */
+#include "config.h"
+
+#include "auth/auth_local.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include <openssl/crypto.h>
+#include <openssl/evp.h>
+#include <openssl/x509.h>
+#include <openssl/x509v3.h>
+
+/* ---- which certificate signed ------------------------------------------------------------------
+ */
+
+/* H11, H12: the one that senderKID names, else extraCerts[0]; without extraCerts the first
+ * message's. */
+static int find_signer(const CMPSRV_AUTH_INPUT *in, CMPSRV_CERT_VIEW *view, CMPSRV_REFUSAL *why)
+{
+    const CMPSRV_PKIMSG *m = in->msg;
+    CMPSRV_SLICE der = m->extra_certs_n > 0 ? m->extra_certs[0] : in->first_signer, ski;
+
+    for (size_t i = 0; i < m->extra_certs_n && m->sender_kid.p != NULL; i++)
+        if (cmpsrv_cert_view(m->extra_certs[i], view, NULL) && cmpsrv_cert_ski(view, &ski) &&
+            cmpsrv_slice_eq(ski, m->sender_kid)) {
+            der = m->extra_certs[i];
+            break;
+        }
+    if (der.p == NULL)
+        return cmpsrv_refuse(why, CMPSRV_R_BAD_MESSAGE_CHECK,
+                             "RFC 9483 3.3: no certificate in extraCerts");
+    return cmpsrv_cert_view(der, view, NULL) ||
+           cmpsrv_refuse(why, CMPSRV_R_BAD_MESSAGE_CHECK,
+                         "RFC 9483 3.3: the signer's certificate in extraCerts is damaged");
+}
+
+/* H2, H11: sender and senderKID are the certificate's. */
+static int check_header(const CMPSRV_PKIMSG *m, const CMPSRV_CERT_VIEW *view, CMPSRV_REFUSAL *why)
+{
+    CMPSRV_SLICE ski;
+    int has_ski = cmpsrv_cert_ski(view, &ski);
+
+    if (has_ski && m->sender_kid.p == NULL)
+        return cmpsrv_refuse(why, CMPSRV_R_NO_SENDER_KID,
+                             "RFC 9483 3.1: a signature needs the signer's subjectKeyIdentifier in "
+                             "senderKID");
+    if (has_ski && !cmpsrv_slice_eq(m->sender_kid, ski))
+        return cmpsrv_refuse(
+            why, CMPSRV_R_BAD_MESSAGE_CHECK,
+            "RFC 9483 3.1: senderKID is not the subjectKeyIdentifier of the signer");
+    return cmpsrv_name_eq(m->sender_dn, view->subject) ||
+           cmpsrv_refuse(why, CMPSRV_R_BAD_MESSAGE_CHECK,
+                         "RFC 9483 3.1: sender is not the subject of the signer");
+}
+
+/* ---- whether it may be trusted -----------------------------------------------------------------
+ */
+
+/* It is ours, octet by octet, and active. */
+static int check_status(const CMPSRV_AUTH_INPUT *in, const CMPSRV_AUTH_CA *ca,
+                        const CMPSRV_CERT_VIEW *view, CMPSRV_REFUSAL *why)
+{
+    CMPSRV_CERT_ROW row = {0};
+    CMPSRV_CERT_STATUS status;
+    int found = cmpsrv_name_eq(view->issuer, ca->subject)
+                    ? in->ops->certificate(in->ops_arg, ca->id, view->serial, &row, why)
+                    : 0;
+
+    if (found < 0)
+        return 0;
+    if (!found || !cmpsrv_slice_eq(cmpsrv_bytes_slice(&row.der), view->der)) {
+        cmpsrv_cert_row_clear(&row);
+        return cmpsrv_refuse(why, CMPSRV_R_SIGNER_NOT_TRUSTED,
+                             "RFC 9483 3.5: the signer's certificate is none of this CA's");
+    }
+    status = row.status;
+    cmpsrv_cert_row_clear(&row);
+    if (status == CMPSRV_CERT_REVOKED || status == CMPSRV_CERT_HOLD)
+        return cmpsrv_refuse(why, CMPSRV_R_CERT_REVOKED,
+                             "RFC 9483 3.5: the signer's certificate is revoked");
+    return status == CMPSRV_CERT_ACTIVE ||
+           cmpsrv_refuse(why, CMPSRV_R_SIGNER_NOT_TRUSTED,
+                         "RFC 9483 3.5: the signer's certificate was not confirmed yet");
+}
+
+static int check_key(const CMPSRV_AUTH_INPUT *in, X509 *cert, EVP_PKEY *key, CMPSRV_REFUSAL *why)
+{
+    if (key == NULL)
+        return cmpsrv_refuse(why, CMPSRV_R_BAD_ALG, "the signer's key cannot be used");
+    if ((X509_get_key_usage(cert) & KU_DIGITAL_SIGNATURE) == 0)
+        return cmpsrv_refuse(why, CMPSRV_R_SIGNER_NOT_TRUSTED,
+                             "RFC 9483 3.5: keyUsage of the signer has no digitalSignature");
+    if (EVP_PKEY_is_a(key, "RSA") && EVP_PKEY_get_bits(key) < in->alias->min_rsa_bits)
+        return cmpsrv_refuse(why, CMPSRV_R_BAD_ALG, "the signer has an RSA key of %d bits, want %d",
+                             EVP_PKEY_get_bits(key), (int)in->alias->min_rsa_bits);
+    return 1;
+}
+
+static int verify_signature(const CMPSRV_AUTH_INPUT *in, EVP_PKEY *key, CMPSRV_REFUSAL *why)
+{
+    const CMPSRV_PKIMSG *m = in->msg;
+    CMPSRV_BYTES part = {0};
+    int ok;
+
+    if (!cmpsrv_protected_part(m->header, m->body, &part))
+        return cmpsrv_fail(why, "out of memory");
+    ok = cmpsrv_sig_verify(in->libctx, in->propq, key, m->protection_alg,
+                           in->alias->signature_digests, cmpsrv_bytes_slice(&part), m->protection,
+                           CMPSRV_R_BAD_MESSAGE_CHECK, why);
+    cmpsrv_bytes_clear(&part);
+    return ok;
+}
+
+/* ---- the module --------------------------------------------------------------------------------
+ */
+
+static int fill_identity(const CMPSRV_AUTH_INPUT *in, const CMPSRV_CONF_MODULE *row,
+                         const CMPSRV_CERT_VIEW *view, CMPSRV_IDENTITY *id, CMPSRV_REFUSAL *why)
+{
+    char *subject = cmpsrv_name_text(view->subject);
+
+    if (subject == NULL || !cmpsrv_sha256(view->der, id->binding)) {
+        OPENSSL_free(subject);
+        return cmpsrv_fail(why, "cannot bind the identity");
+    }
+    id->kind = CMPSRV_PROTECTION_SIGNATURE;
+    id->module = "EndEntityCertificate";
+    snprintf(id->source, sizeof(id->source), "ca:%.100s", row->ca->name);
+    cmpsrv_escape(cmpsrv_slice_str(subject), id->name, sizeof(id->name));
+    OPENSSL_free(subject);
+    cmpsrv_ra_find(in, view, row->ca, id);
+    id->proven = 1;
+    return 1;
+}
+
+int cmpsrv_auth_eecert(const CMPSRV_AUTH_INPUT *in, const CMPSRV_CONF_MODULE *row,
+                       CMPSRV_AUTH_RESULT *out, CMPSRV_REFUSAL *why)
+{
+    CMPSRV_AUTH_CA ca;
+    CMPSRV_CERT_VIEW view;
+    X509 *cert = NULL;
+    EVP_PKEY *key;
+    int ok = 0;
+
+    if (!in->ops->ca(in->ops_arg, row->ca, &ca)) {
+        cmpsrv_fail(why, "CA %s is not loaded", row->ca->name);
+        goto end;
+    }
+    if (!find_signer(in, &view, why) || !check_header(in->msg, &view, why) ||
+        !check_status(in, &ca, &view, why) ||
+        (cert = cmpsrv_chain_check(in, &ca, &view, why)) == NULL)
+        goto end;
+    key = X509_get0_pubkey(cert);
+    ok = check_key(in, cert, key, why) && verify_signature(in, key, why) &&
+         fill_identity(in, row, &view, &out->identity, why);
+    out->signer = view.der;
+end:
+    X509_free(cert);
+    if (!ok)
+        cmpsrv_auth_result_clear(out);
+    return ok;
+}

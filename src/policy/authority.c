@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Who may ask for what: a body is a row, and one without a row nobody may send. Called by the
+ * decisions of each body; knows identities, not how they were proven.
+ */
+#include "config.h"
+
+#include "policy/policy_local.h"
+
+#include <string.h>
+
+/* What a body takes, once its sender is known. */
+typedef enum {
+    NOBODY = 0,
+    RA,   /* an RA with the right to this operation, for the target's CA and profile */
+    OWNER /* who opened the transaction, which the rules of the header have seen to */
+} TAKES;
+
+static const TAKES bodies[CMPSRV_BODY__COUNT] = {
+    [CMPSRV_BODY_IR] = RA, [CMPSRV_BODY_CR] = RA,          [CMPSRV_BODY_P10CR] = RA,
+    [CMPSRV_BODY_RR] = RA, [CMPSRV_BODY_CERTCONF] = OWNER, [CMPSRV_BODY_ERROR] = OWNER,
+};
+
+int cmpsrv_policy_is_listed(const CMPSRV_CONF_LIST *list, const char *name)
+{
+    for (size_t i = 0; i < list->n; i++)
+        if (strcmp(list->v[i], name) == 0)
+            return 1;
+    return list->n == 0;
+}
+
+static int check_rights(const CMPSRV_CONF_RA *ra, int body, const CMPSRV_TARGET *t,
+                        CMPSRV_REFUSAL *why)
+{
+    if ((ra->operations & 1u << body) == 0)
+        return cmpsrv_refuse(why, CMPSRV_R_NOT_AUTHORIZED, "ras %s: operations has no %s", ra->name,
+                             cmpsrv_body_name(body));
+    if (!cmpsrv_policy_is_listed(&ra->cas, t->ca->name))
+        return cmpsrv_refuse(why, CMPSRV_R_NOT_AUTHORIZED, "ras %s: cas has no %s", ra->name,
+                             t->ca->name);
+    if (t->ee_profile != NULL &&
+        !cmpsrv_policy_is_listed(&ra->end_entity_profiles, t->ee_profile->name))
+        return cmpsrv_refuse(why, CMPSRV_R_NOT_AUTHORIZED, "ras %s: end_entity_profiles has no %s",
+                             ra->name, t->ee_profile->name);
+    return 1;
+}
+
+static int check_ra(const CMPSRV_IDENTITY *id, int body, const CMPSRV_TARGET *t,
+                    CMPSRV_REFUSAL *why)
+{
+    if (!id->is_ra)
+        return cmpsrv_refuse(why, CMPSRV_R_NOT_AUTHORIZED, "RFC 9483 5.1.1: the sender is no RA");
+    if (t->ca == NULL)
+        return cmpsrv_refuse(why, CMPSRV_R_WRONG_AUTHORITY, "no CA for this request");
+    if (id->ra_ca != NULL && id->ra_ca != t->ca)
+        return cmpsrv_refuse(why, CMPSRV_R_NOT_AUTHORIZED,
+                             "the sender is an RA of CA %s, not of %s", id->ra_ca->name,
+                             t->ca->name);
+    return id->ra == NULL || check_rights(id->ra, body, t, why);
+}
+
+int cmpsrv_policy_authorize(const CMPSRV_IDENTITY *id, int body, const CMPSRV_TARGET *t,
+                            CMPSRV_REFUSAL *why)
+{
+    TAKES takes = body >= 0 && body < CMPSRV_BODY__COUNT ? bodies[body] : NOBODY;
+
+    if (id->proven && takes == OWNER)
+        return 1;
+    if (id->proven && takes == RA)
+        return check_ra(id, body, t, why);
+    return cmpsrv_refuse(why, CMPSRV_R_NOT_AUTHORIZED, "nobody may send %s",
+                         cmpsrv_body_name(body));
+}

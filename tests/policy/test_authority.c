@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Who may send which body: all 27 of them for every identity. A body that is served and has no row
+ * here fails the test. */
+#include "config.h"
+
+#include <stdio.h>
+
+#include "policy/policy.h"
+#include "test.h"
+
+static CMPSRV_CONF_CA own = {.name = (char *)"own"}, other = {.name = (char *)"other"};
+static CMPSRV_CONF_EE_PROFILE devices = {.name = (char *)"devices"};
+static CMPSRV_CONF_ALIAS alias = {.name = (char *)"a", .ra_mode = 1};
+static char *own_name[] = {"own"}, *other_name[] = {"other"}, *devices_name[] = {"devices"};
+
+#define BIT(body) (1u << CMPSRV_BODY_##body)
+#define REQUESTS  (BIT(IR) | BIT(CR) | BIT(P10CR) | BIT(RR))
+#define FOLLOW    (BIT(CERTCONF) | BIT(ERROR))
+
+static CMPSRV_CONF_RA ra_all = {.name = (char *)"all", .operations = REQUESTS | BIT(KUR)},
+                      ra_ir = {.name = (char *)"ir", .operations = BIT(IR)},
+                      ra_own = {.name = (char *)"own",
+                                .operations = REQUESTS,
+                                .cas = {own_name, 1},
+                                .end_entity_profiles = {devices_name, 1}},
+                      ra_other = {.name = (char *)"other",
+                                  .operations = REQUESTS,
+                                  .cas = {other_name, 1}},
+                      ra_profile = {.name = (char *)"profile",
+                                    .operations = REQUESTS,
+                                    .end_entity_profiles = {other_name, 1}},
+                      ra_nothing = {.name = (char *)"nothing"};
+
+static const struct {
+    const char *who;
+    CMPSRV_IDENTITY id;
+    unsigned may; /* bits by body */
+} identities[] = {
+    {"nobody", {0}, 0},
+    {"nobody who says to be an RA", {.is_ra = 1, .ra = &ra_all}, 0},
+    {"an end entity", {.proven = 1}, FOLLOW},
+    {"who has the RA's secret", {.proven = 1, .is_ra = 1}, REQUESTS | FOLLOW},
+    {"an RA by EKU", {.proven = 1, .is_ra = 1, .ra_ca = &own}, REQUESTS | FOLLOW},
+    {"another CA's RA by EKU", {.proven = 1, .is_ra = 1, .ra_ca = &other}, FOLLOW},
+    {"an RA for all", {.proven = 1, .is_ra = 1, .ra = &ra_all}, REQUESTS | FOLLOW},
+    {"an RA for ir", {.proven = 1, .is_ra = 1, .ra = &ra_ir}, BIT(IR) | FOLLOW},
+    {"an RA for this CA", {.proven = 1, .is_ra = 1, .ra = &ra_own}, REQUESTS | FOLLOW},
+    {"an RA for another CA", {.proven = 1, .is_ra = 1, .ra = &ra_other}, FOLLOW},
+    {"an RA for another profile", {.proven = 1, .is_ra = 1, .ra = &ra_profile}, FOLLOW},
+    {"an RA for nothing", {.proven = 1, .is_ra = 1, .ra = &ra_nothing}, FOLLOW},
+    {"a row that lost its RA", {.proven = 1, .ra = &ra_all}, FOLLOW},
+};
+
+static void test_every_body(void)
+{
+    CMPSRV_TARGET t = {.alias = &alias, .ee_profile = &devices, .ca = &own};
+
+    for (size_t i = 0; i < CMPSRV_ARRAY_SIZE(identities); i++)
+        for (int body = -2; body < CMPSRV_BODY__COUNT + 2; body++) {
+            int want = body >= 0 && (identities[i].may & 1u << body) != 0;
+            CMPSRV_REFUSAL why = {0};
+            int may = cmpsrv_policy_authorize(&identities[i].id, body, &t, &why);
+
+            if (may != want)
+                fprintf(stderr, "%s: %s: %d %s\n", identities[i].who, cmpsrv_body_name(body), may,
+                        why.detail);
+            CU_ASSERT_EQUAL(may, want);
+            CU_ASSERT_EQUAL(why.reason, want ? CMPSRV_R_NONE : CMPSRV_R_NOT_AUTHORIZED);
+        }
+}
+
+static void test_no_ca(void)
+{
+    CMPSRV_TARGET t = {.alias = &alias, .ee_profile = &devices};
+    CMPSRV_IDENTITY id = {.proven = 1, .is_ra = 1};
+    CMPSRV_REFUSAL why = {0};
+
+    CU_ASSERT_FALSE(cmpsrv_policy_authorize(&id, CMPSRV_BODY_IR, &t, &why));
+    CU_ASSERT_EQUAL(why.reason, CMPSRV_R_WRONG_AUTHORITY);
+}
+
+TEST_MAIN("authority", TEST(test_every_body), TEST(test_no_ca))
