@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Every element of a message replaced in turn, outer lengths mended, and the MAC made anew if wanted."""
+"""Every element of a message replaced in turn, outer lengths mended, and the protection made anew if wanted."""
 import der
 import forge
 
@@ -60,16 +60,14 @@ def region(message, path):
 
 
 def protect_again(mutant, make_mac):
-    """The same parts with a MAC that is right for them; as it is if it has no parts any more."""
+    """The same parts with protection that is right for them; as it is if it has no parts any more."""
     try:
         outer = der.parse(mutant)
         parts = children(outer)
         if len(parts) < 2:
             return mutant
         protection = der.explicit(0, der.bits(make_mac(der.seq(parts[0].raw, parts[1].raw))))
-        if len(parts) > 2:  # forge puts no extraCerts behind a MAC
-            parts.pop()
-        return der.tlv(outer.tag, b"".join(p.raw for p in parts) + protection)
+        return der.tlv(outer.tag, parts[0].raw + parts[1].raw + protection + b"".join(p.raw for p in parts[2:] if p.tag != 0xA0))
     except (ValueError, IndexError):
         return mutant
 

@@ -41,6 +41,7 @@ CLASSES = {
     "protection": FORM | {"badMessageCheck"},
     "extraCerts": FORM,
 }
+SIGNED = {"sender": {"badMessageCheck"}, "extraCerts": {"badMessageCheck", "signerNotTrusted"}}  # and by whom it is signed
 
 
 class Line:
@@ -83,7 +84,9 @@ def make_line(make_server, keys):
 
     def make(fault=None, **kwargs):
         server = make_server(start=False, **kwargs)
-        server.alias(allow_mac_rr=True, confirm_wait_time="1h", transaction_retention="1h")
+        server.alias(allow_mac_rr=True, confirm_wait_time="1h", transaction_retention="1h",
+                     authenticationmodule=["HMAC", "EndEntityCertificate"],
+                     authenticationparameters=[{"file": "ra.secret"}, "ManagementCA"])
         server.start({"CMPSRV_FAULT": fault} if fault else None)
         lines.append(Line(server, keys()))
         return lines[-1]
@@ -258,6 +261,7 @@ def is_granted(answer):
 def check_refusal(line, seed, where, answer, protected):
     assert answer.status == 2 and len(answer.fail_info) == 1, (answer.body, answer.status, answer.fail_info)
     allowed = CLASSES[where] | seed.always | (set() if protected else {"badMessageCheck"})
+    allowed |= SIGNED.get(where, set()) if protected is signature else set()
     assert answer.fail_info[0] in allowed, f"{answer.fail_info}, allowed {sorted(allowed)}"
     line.refused[answer.fail_info[0]] += 1
 
@@ -281,11 +285,22 @@ def check_mutant(line, seed, mutant, where, message, protected):
     assert txns <= 1 and records <= 1
 
 
+def pbm(server):
+    return forge.Secret(server.secret)
+
+
+def pbmac1(server):
+    return forge.Pbmac1(server.secret)
+
+
+def signature(server):
+    return server.ra("sweeper")
+
+
 def run_sweep(line, name, protected, regions=None):
-    """How many mutants; after each the same process answers a good ir. protected: the forge's class of credentials,
-    which gets the alias's secret, or None."""
+    """How many mutants; after each the same process answers a good ir. protected: how to make a credential, or None."""
     if protected:
-        line.credential = protected(line.server.secret)
+        line.credential = protected(line.server)
     seed = SEEDS[name](line)
     credential = sweep.Again(line.credential) if protected else None
     n = 0
@@ -302,7 +317,7 @@ def run_sweep(line, name, protected, regions=None):
     return n
 
 
-@pytest.mark.parametrize("protected", [None, forge.Secret, forge.Pbmac1], ids=["unprotected", "PasswordBasedMac", "PBMAC1"])
+@pytest.mark.parametrize("protected", [None, pbm, pbmac1, signature])
 @pytest.mark.parametrize("name", SEEDS)
 def test_sweep(line, name, protected, capsys):
     start = time.monotonic()
@@ -319,11 +334,11 @@ def test_sweep(line, name, protected, capsys):
 
 
 PLANTED = [  # the fault, the seed whose sweep finds it, and in which parts of the message
-    ("no-parameter-check", "ir", forge.Secret, {"protectionAlg"}, ""),
-    ("no-pop", "ir", forge.Secret, {"body"}, "InvalidSignature"),
-    ("no-mac", "ir", forge.Secret, {"protection"}, "granted without a right MAC"),
+    ("no-parameter-check", "ir", pbm, {"protectionAlg"}, ""),
+    ("no-pop", "ir", pbm, {"body"}, "InvalidSignature"),
+    ("no-mac", "ir", pbm, {"protection"}, "granted without a right MAC"),
     ("keep-refused", "ir", None, {"body"}, "a stranger has left something"),
-    ("absent-optional", "ir", forge.Secret, {"body"}, ""),
+    ("absent-optional", "ir", pbm, {"body"}, ""),
 ]
 
 
