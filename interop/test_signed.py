@@ -182,6 +182,18 @@ def test_expired(make_server, keys):
     assert answer.fail_info == ["signerNotTrusted"] and "not valid after" in server.log_text()
 
 
+def test_a_signed_transaction_that_nobody_confirms(make_server, keys):
+    server = make_server(start=False)
+    server.configure(configure)
+    server.configure(lambda c: c["aliases"]["signed"].update(confirm_wait_time="1s", transaction_retention="1s"))
+    ra = server.ra("line1")
+    server.start()
+    answers = [ask(server, ra, keys, implicit=False, cn=f"device {i}")[1] for i in range(3)]
+    wait_for("the transactions to go", lambda: server.counts()["txn"] == 0)
+    assert {server.query("SELECT status FROM certificate WHERE der = ?", a.cert)[0][0] for a in answers} == {2}
+    assert ask(server, ra, keys)[1].status == 0
+
+
 # ---- rows of `ras` -----------------------------------------------------------------------------------------------------
 
 ROWS = {

@@ -47,6 +47,18 @@ void cmpsrv_txn_clear(CMPSRV_TXN *t)
     memset(t, 0, sizeof(*t));
 }
 
+int cmpsrv_txn_copy(CMPSRV_TXN *out, const CMPSRV_TXN *t)
+{
+    *out = *t;
+    out->mac_alg = out->answer = out->signer = (CMPSRV_BYTES){NULL, 0};
+    if (cmpsrv_bytes_set(&out->mac_alg, cmpsrv_bytes_slice(&t->mac_alg)) &&
+        cmpsrv_bytes_set(&out->answer, cmpsrv_bytes_slice(&t->answer)) &&
+        cmpsrv_bytes_set(&out->signer, cmpsrv_bytes_slice(&t->signer)))
+        return 1;
+    cmpsrv_txn_clear(out);
+    return 0;
+}
+
 CMPSRV_CHANGE *cmpsrv_changes_add(CMPSRV_CHANGES *c, CMPSRV_CHANGE_TYPE type)
 {
     if (c->n == c->cap) {

@@ -184,6 +184,8 @@ typedef struct cmpsrv_txn_st {
     int64_t expires; /* ms UTC: WAIT_CONF: certConf too late; DONE: the tombstone goes */
 } CMPSRV_TXN;
 void cmpsrv_txn_clear(CMPSRV_TXN *t);
+/* A copy with buffers of its own. 1, or 0 without memory: *out is empty then. */
+int cmpsrv_txn_copy(CMPSRV_TXN *out, const CMPSRV_TXN *t);
 
 typedef struct cmpsrv_end_entity_row_st {
     char name[256];

@@ -23,14 +23,7 @@ static int take_row(void *arg, const CMPSRV_TXN *row)
 {
     struct batch *b = arg;
 
-    b->rows[b->n] = *row;
-    b->rows[b->n].answer = b->rows[b->n].mac_alg = (CMPSRV_BYTES){NULL, 0};
-    if (!cmpsrv_bytes_set(&b->rows[b->n].answer, cmpsrv_bytes_slice(&row->answer)) ||
-        !cmpsrv_bytes_set(&b->rows[b->n].mac_alg, cmpsrv_bytes_slice(&row->mac_alg))) {
-        cmpsrv_txn_clear(&b->rows[b->n]);
-        return 0;
-    }
-    return ++b->n < BATCH;
+    return cmpsrv_txn_copy(&b->rows[b->n], row) && ++b->n < BATCH;
 }
 
 /* What becomes of a certificate that nobody confirmed in time. */

@@ -109,8 +109,10 @@ static void test_txn(void)
     c.v[0].u.txn.end = CMPSRV_END_EXPIRED;
     c.v[0].u.txn.serial_len = 0;
     cmpsrv_bytes_clear(&c.v[0].u.txn.mac_alg);
+    cmpsrv_bytes_set(&c.v[0].u.txn.signer, cmpsrv_slice("signer", 6));
     CU_ASSERT_EQUAL(commit(s, &c), CMPSRV_COMMIT_DONE);
     CU_ASSERT_EQUAL_FATAL(cmpsrv_store_txn_get(s, "factory", tid_of(1, tid), &got, NULL), 1);
+    CU_ASSERT(got.signer.n == 6 && memcmp(got.signer.p, "signer", 6) == 0);
     CU_ASSERT_EQUAL(got.version, 2);
     CU_ASSERT_EQUAL(got.state, CMPSRV_TXN_DONE);
     CU_ASSERT_EQUAL(got.end, CMPSRV_END_EXPIRED);
