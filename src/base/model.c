@@ -39,6 +39,13 @@ void cmpsrv_cert_row_clear(CMPSRV_CERT_ROW *r)
     memset(r, 0, sizeof(*r));
 }
 
+void cmpsrv_end_entity_row_clear(CMPSRV_END_ENTITY_ROW *r)
+{
+    cmpsrv_bytes_clear(&r->subject);
+    cmpsrv_bytes_wipe(&r->code);
+    memset(r, 0, sizeof(*r));
+}
+
 void cmpsrv_txn_clear(CMPSRV_TXN *t)
 {
     cmpsrv_bytes_clear(&t->mac_alg);
@@ -82,7 +89,12 @@ void cmpsrv_changes_clear(CMPSRV_CHANGES *c)
 
         switch (ch->type) {
         case CMPSRV_CHANGE_ENTITY_UPSERT:
-            cmpsrv_bytes_clear(&ch->u.entity.subject);
+        case CMPSRV_CHANGE_ENTITY_INSERT:
+        case CMPSRV_CHANGE_ENTITY_UPDATE:
+        case CMPSRV_CHANGE_ENTITY_DELETE:
+        case CMPSRV_CHANGE_ENTITY_USE:
+        case CMPSRV_CHANGE_ENTITY_ERASE:
+            cmpsrv_end_entity_row_clear(&ch->u.entity);
             break;
         case CMPSRV_CHANGE_CERT_INSERT:
         case CMPSRV_CHANGE_TID_SPENT:

@@ -187,6 +187,27 @@ void cmpsrv_txn_clear(CMPSRV_TXN *t);
 /* A copy with buffers of its own. 1, or 0 without memory: *out is empty then. */
 int cmpsrv_txn_copy(CMPSRV_TXN *out, const CMPSRV_TXN *t);
 
+/* Status of an end entity, as EJBCA numbers them. In client mode those up to INPROCESS, and
+ * KEYRECOVERY, may enrol. */
+typedef enum {
+    CMPSRV_ENTITY_NEW = 10,
+    CMPSRV_ENTITY_FAILED = 11,
+    CMPSRV_ENTITY_INITIALIZED = 20,
+    CMPSRV_ENTITY_INPROCESS = 30,
+    CMPSRV_ENTITY_GENERATED = 40,
+    CMPSRV_ENTITY_REVOKED = 50,
+    CMPSRV_ENTITY_HISTORICAL = 60,
+    CMPSRV_ENTITY_KEYRECOVERY = 70
+} CMPSRV_ENTITY_STATUS;
+
+/* How an enrolment code is kept; the numbers are stored. */
+typedef enum {
+    CMPSRV_CODE_NONE = 0,   /* there is none, or it is used up and erased */
+    CMPSRV_CODE_CLEAR = 1,  /* AES-256-GCM: a MAC needs it in the clear */
+    CMPSRV_CODE_HASHED = 2, /* HMAC-SHA-256: one that we made */
+    CMPSRV_CODE_SCRYPT = 3  /* scrypt: one that somebody has chosen */
+} CMPSRV_CODE_KIND;
+
 typedef struct cmpsrv_end_entity_row_st {
     char name[256];
     CMPSRV_BYTES subject; /* DER Name */
@@ -194,19 +215,31 @@ typedef struct cmpsrv_end_entity_row_st {
     unsigned char ca_id[CMPSRV_HASH];
     char end_entity_profile[128];
     char certificate_profile[128];
-    int status; /* as EJBCA numbers them: 10 new, 40 generated, 50 revoked */
+    int status; /* CMPSRV_ENTITY_STATUS */
     int64_t updated_at;
+    CMPSRV_CODE_KIND code_kind;
+    CMPSRV_BYTES code; /* as cmpsrv_store_code_seal() made it */
+    int64_t remaining; /* certificates that the code is still good for; -1: not limited */
 } CMPSRV_END_ENTITY_ROW;
+void cmpsrv_end_entity_row_clear(CMPSRV_END_ENTITY_ROW *r);
 
 /* ---- what shall change: collected by handlers, carried out by ONE store transaction -------------
  */
 
 typedef enum {
-    CMPSRV_CHANGE_ENTITY_UPSERT, /* RA mode: by name */
-    CMPSRV_CHANGE_CERT_INSERT,   /* serial taken: REFUSED; (alias, tid) taken, or the same identity
-                                    has a certificate to confirm for this key and subject: CONFLICT */
-    CMPSRV_CHANGE_CERT_STATUS,   /* from the status it had when decided, else CONFLICT */
-    CMPSRV_CHANGE_TXN_INSERT,    /* (alias, tid) taken: CONFLICT */
+    CMPSRV_CHANGE_ENTITY_UPSERT, /* RA mode: by name; leaves code and remaining alone */
+    CMPSRV_CHANGE_ENTITY_INSERT, /* name taken: REFUSED */
+    CMPSRV_CHANGE_ENTITY_UPDATE, /* all but the name; where it was last updated at
+                                    entity_seen, else CONFLICT */
+    CMPSRV_CHANGE_ENTITY_DELETE, /* the same */
+    CMPSRV_CHANGE_ENTITY_USE, /* one certificate less that the code is good for, generated with the
+                                 last; none left, or not in a status to enrol: CONFLICT */
+    CMPSRV_CHANGE_ENTITY_ERASE, /* the code, if it is used up and none of its transactions is open
+                                 */
+    CMPSRV_CHANGE_CERT_INSERT,  /* serial taken: REFUSED; (alias, tid) taken, or the same identity
+                                   has a certificate to confirm for this key and subject: CONFLICT */
+    CMPSRV_CHANGE_CERT_STATUS,  /* from the status it had when decided, else CONFLICT */
+    CMPSRV_CHANGE_TXN_INSERT,   /* (alias, tid) taken: CONFLICT */
     CMPSRV_CHANGE_TXN_UPDATE,  /* whole row where version = txn.version; stored as version + 1; else
                                   CONFLICT */
     CMPSRV_CHANGE_TXN_REPLACE, /* whichever transaction waits for certConf of txn.(ca_id, serial) at
@@ -221,7 +254,10 @@ typedef enum {
 typedef struct cmpsrv_change_st {
     CMPSRV_CHANGE_TYPE type;
     union {
-        CMPSRV_END_ENTITY_ROW entity;
+        struct {
+            CMPSRV_END_ENTITY_ROW entity;
+            int64_t entity_seen; /* UPDATE, DELETE: updated_at of the row that was decided on */
+        };
         CMPSRV_CERT_ROW cert; /* CERT_INSERT; TID_SPENT uses ca_id, serial, alias, tid */
         struct {
             unsigned char ca_id[CMPSRV_HASH];

@@ -43,6 +43,61 @@ static CMPSRV_COMMIT upsert_entity(CMPSRV_TX *tx, const CMPSRV_CHANGE *c, CMPSRV
         CMPSRV_SQL_RUN(tx->store, tx->conn, CMPSRV_ST_ENTITY_UPSERT, v, NULL, NULL, why));
 }
 
+static CMPSRV_COMMIT insert_entity(CMPSRV_TX *tx, const CMPSRV_CHANGE *c, CMPSRV_REFUSAL *why)
+{
+    CMPSRV_SQLV v[CMPSRV_ENTITY_COLS];
+    CMPSRV_COMMIT out;
+
+    cmpsrv_entity_to_sql(&c->u.entity, v);
+    out = done_if_one(
+        CMPSRV_SQL_RUN(tx->store, tx->conn, CMPSRV_ST_ENTITY_INSERT, v, NULL, NULL, why));
+    if (out != CMPSRV_COMMIT_CONFLICT)
+        return out;
+    cmpsrv_refuse(why, CMPSRV_R_BAD_REQUEST, "there is an end entity %s already", c->u.entity.name);
+    return CMPSRV_COMMIT_REFUSED;
+}
+
+static CMPSRV_COMMIT update_entity(CMPSRV_TX *tx, const CMPSRV_CHANGE *c, CMPSRV_REFUSAL *why)
+{
+    CMPSRV_SQLV v[CMPSRV_ENTITY_COLS + 1];
+
+    cmpsrv_entity_to_sql(&c->u.entity, v);
+    v[CMPSRV_ENTITY_COLS] = cmpsrv_sql_int(c->u.entity_seen);
+    tx->erased = 1; /* the code may be another one */
+    return done_if_one(
+        CMPSRV_SQL_RUN(tx->store, tx->conn, CMPSRV_ST_ENTITY_UPDATE, v, NULL, NULL, why));
+}
+
+static CMPSRV_COMMIT delete_entity(CMPSRV_TX *tx, const CMPSRV_CHANGE *c, CMPSRV_REFUSAL *why)
+{
+    CMPSRV_SQLV v[] = {cmpsrv_sql_text_value(c->u.entity.name), cmpsrv_sql_int(c->u.entity_seen)};
+
+    tx->erased = 1;
+    return done_if_one(
+        CMPSRV_SQL_RUN(tx->store, tx->conn, CMPSRV_ST_ENTITY_DELETE, v, NULL, NULL, why));
+}
+
+static CMPSRV_COMMIT use_entity(CMPSRV_TX *tx, const CMPSRV_CHANGE *c, CMPSRV_REFUSAL *why)
+{
+    CMPSRV_SQLV v[] = {cmpsrv_sql_text_value(c->u.entity.name),
+                       cmpsrv_sql_int(c->u.entity.updated_at)};
+
+    return done_if_one(
+        CMPSRV_SQL_RUN(tx->store, tx->conn, CMPSRV_ST_ENTITY_USE, v, NULL, NULL, why));
+}
+
+/* No row: it is good for more, or somebody is still at it. */
+static CMPSRV_COMMIT erase_code(CMPSRV_TX *tx, const CMPSRV_CHANGE *c, CMPSRV_REFUSAL *why)
+{
+    CMPSRV_SQLV v[] = {cmpsrv_sql_text_value(c->u.entity.name),
+                       cmpsrv_sql_int(c->u.entity.updated_at)};
+    int64_t changed =
+        CMPSRV_SQL_RUN(tx->store, tx->conn, CMPSRV_ST_ENTITY_ERASE, v, NULL, NULL, why);
+
+    tx->erased |= changed > 0;
+    return changed < 0 ? CMPSRV_COMMIT_FAILED : CMPSRV_COMMIT_DONE;
+}
+
 /* Whether this identity has a certificate for this key and subject that it has not confirmed:
  * found since the request was decided, it is to be sent again. 1/0, -1 failed. */
 static int64_t is_unconfirmed(CMPSRV_TX *tx, const CMPSRV_CERT_ROW *r, CMPSRV_REFUSAL *why)
@@ -173,11 +228,13 @@ static CMPSRV_COMMIT append_audit(CMPSRV_TX *tx, const CMPSRV_CHANGE *c, CMPSRV_
 }
 
 static CMPSRV_COMMIT (*const appliers[])(CMPSRV_TX *, const CMPSRV_CHANGE *, CMPSRV_REFUSAL *) = {
-    [CMPSRV_CHANGE_ENTITY_UPSERT] = upsert_entity, [CMPSRV_CHANGE_CERT_INSERT] = insert_cert,
-    [CMPSRV_CHANGE_CERT_STATUS] = move_status,     [CMPSRV_CHANGE_TXN_INSERT] = insert_txn,
-    [CMPSRV_CHANGE_TXN_UPDATE] = update_txn,       [CMPSRV_CHANGE_TXN_REPLACE] = replace_txn,
-    [CMPSRV_CHANGE_TXN_DELETE] = delete_txn,       [CMPSRV_CHANGE_TID_SPENT] = spend_tid,
-    [CMPSRV_CHANGE_AUDIT] = append_audit,
+    [CMPSRV_CHANGE_ENTITY_INSERT] = insert_entity, [CMPSRV_CHANGE_ENTITY_UPDATE] = update_entity,
+    [CMPSRV_CHANGE_ENTITY_DELETE] = delete_entity, [CMPSRV_CHANGE_ENTITY_USE] = use_entity,
+    [CMPSRV_CHANGE_ENTITY_ERASE] = erase_code,     [CMPSRV_CHANGE_ENTITY_UPSERT] = upsert_entity,
+    [CMPSRV_CHANGE_CERT_INSERT] = insert_cert,     [CMPSRV_CHANGE_CERT_STATUS] = move_status,
+    [CMPSRV_CHANGE_TXN_INSERT] = insert_txn,       [CMPSRV_CHANGE_TXN_UPDATE] = update_txn,
+    [CMPSRV_CHANGE_TXN_REPLACE] = replace_txn,     [CMPSRV_CHANGE_TXN_DELETE] = delete_txn,
+    [CMPSRV_CHANGE_TID_SPENT] = spend_tid,         [CMPSRV_CHANGE_AUDIT] = append_audit,
 };
 
 CMPSRV_COMMIT cmpsrv_changes_apply(CMPSRV_TX *tx, void *arg, CMPSRV_REFUSAL *why)

@@ -13,6 +13,9 @@
 typedef struct {
     CMPSRV_CERT_ROW *cert;
     CMPSRV_TXN *txn;
+    CMPSRV_END_ENTITY_ROW *entity;
+    size_t n;
+    CMPSRV_ENTITY_CB entity_cb;
     CMPSRV_CERT_CB cert_cb;
     CMPSRV_TXN_CB txn_cb;
     void *arg;
@@ -93,6 +96,46 @@ int cmpsrv_store_cert_unconfirmed(CMPSRV_STORE *s, const char *alias,
                           why);
 }
 
+static int take_entity(void *arg, const CMPSRV_SQLV *col)
+{
+    TAKER *t = arg;
+
+    t->damaged = !cmpsrv_entity_from_sql(col, t->entity, t->why);
+    return 0;
+}
+
+int cmpsrv_store_entity_get(CMPSRV_STORE *s, const char *name, CMPSRV_END_ENTITY_ROW *out,
+                            CMPSRV_REFUSAL *why)
+{
+    CMPSRV_SQLV v[] = {cmpsrv_sql_text_value(name)};
+    TAKER t = {.entity = out, .why = why};
+
+    return (int)read_rows(s, CMPSRV_ST_ENTITY_GET, v, CMPSRV_ARRAY_SIZE(v), take_entity, &t, why);
+}
+
+/* The first row is kept, a second one says that there are several. */
+static int take_only_entity(void *arg, const CMPSRV_SQLV *col)
+{
+    TAKER *t = arg;
+
+    if (t->n++ > 0) {
+        cmpsrv_end_entity_row_clear(t->entity);
+        return 0;
+    }
+    t->damaged = !cmpsrv_entity_from_sql(col, t->entity, t->why);
+    return !t->damaged;
+}
+
+int cmpsrv_store_entity_by_subject(CMPSRV_STORE *s, const unsigned char subject_hash[CMPSRV_HASH],
+                                   CMPSRV_END_ENTITY_ROW *out, CMPSRV_REFUSAL *why)
+{
+    CMPSRV_SQLV v[] = {cmpsrv_sql_blob(subject_hash, CMPSRV_HASH)};
+    TAKER t = {.entity = out, .why = why};
+
+    return (int)read_rows(s, CMPSRV_ST_ENTITY_BY_SUBJECT, v, CMPSRV_ARRAY_SIZE(v), take_only_entity,
+                          &t, why);
+}
+
 static int take_count(void *arg, const CMPSRV_SQLV *col)
 {
     *(int64_t *)((TAKER *)arg)->arg = col[0].i;
@@ -123,6 +166,28 @@ static int give_cert(void *arg, const CMPSRV_SQLV *col)
     go_on = t->cert_cb(t->arg, &row);
     cmpsrv_cert_row_clear(&row);
     return go_on;
+}
+
+static int give_entity(void *arg, const CMPSRV_SQLV *col)
+{
+    TAKER *t = arg;
+    CMPSRV_END_ENTITY_ROW row;
+    int go_on;
+
+    if (!cmpsrv_entity_from_sql(col, &row, t->why)) {
+        t->damaged = 1;
+        return 0;
+    }
+    go_on = t->entity_cb(t->arg, &row);
+    cmpsrv_end_entity_row_clear(&row);
+    return go_on;
+}
+
+int cmpsrv_store_entity_each(CMPSRV_STORE *s, CMPSRV_ENTITY_CB cb, void *arg, CMPSRV_REFUSAL *why)
+{
+    TAKER t = {.entity_cb = cb, .arg = arg, .why = why};
+
+    return read_rows(s, CMPSRV_ST_ENTITY_EACH, NULL, 0, give_entity, &t, why) < 0 ? -1 : 1;
 }
 
 static int give_txn(void *arg, const CMPSRV_SQLV *col)

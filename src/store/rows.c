@@ -163,3 +163,38 @@ int cmpsrv_txn_from_sql(const CMPSRV_SQLV *col, CMPSRV_TXN *t, CMPSRV_REFUSAL *w
     cmpsrv_txn_clear(t);
     return cmpsrv_fail(why, "store: a transaction row is damaged, or out of memory");
 }
+
+void cmpsrv_entity_to_sql(const CMPSRV_END_ENTITY_ROW *e, CMPSRV_SQLV v[CMPSRV_ENTITY_COLS])
+{
+    static const CMPSRV_SQLV none = {.kind = CMPSRV_SQL_NULL};
+
+    v[0] = cmpsrv_sql_text_value(e->name);
+    v[1] = cmpsrv_sql_blob(e->subject.p, e->subject.n);
+    v[2] = hash_value(e->subject_hash);
+    v[3] = hash_value(e->ca_id);
+    v[4] = cmpsrv_sql_text_value(e->end_entity_profile);
+    v[5] = cmpsrv_sql_text_value(e->certificate_profile);
+    v[6] = cmpsrv_sql_int(e->status);
+    v[7] = cmpsrv_sql_int(e->updated_at);
+    v[8] = cmpsrv_sql_int(e->code_kind);
+    v[9] = cmpsrv_sql_blob(e->code.p, e->code.n);
+    v[10] = e->remaining < 0 ? none : cmpsrv_sql_int(e->remaining);
+}
+
+int cmpsrv_entity_from_sql(const CMPSRV_SQLV *col, CMPSRV_END_ENTITY_ROW *e, CMPSRV_REFUSAL *why)
+{
+    memset(e, 0, sizeof(*e));
+    e->status = (int)col[6].i;
+    e->updated_at = col[7].i;
+    e->code_kind = (CMPSRV_CODE_KIND)col[8].i; /* NULL, of RA mode: 0 */
+    e->remaining = col[10].kind == CMPSRV_SQL_NULL ? -1 : col[10].i;
+    if (take_text(&col[0], e->name, sizeof(e->name)) && take_bytes(&col[1], &e->subject) &&
+        take_fixed(&col[2], e->subject_hash, CMPSRV_HASH) &&
+        take_fixed(&col[3], e->ca_id, CMPSRV_HASH) &&
+        take_text(&col[4], e->end_entity_profile, sizeof(e->end_entity_profile)) &&
+        take_text(&col[5], e->certificate_profile, sizeof(e->certificate_profile)) &&
+        take_bytes(&col[9], &e->code))
+        return 1;
+    cmpsrv_end_entity_row_clear(e);
+    return cmpsrv_fail(why, "store: an end entity's row is damaged, or out of memory");
+}

@@ -60,10 +60,14 @@ static const char schema_2[] = "ALTER TABLE end_entity ADD COLUMN code BLOB;"
 /* Version 3: who signed the first message of a transaction, for the others. */
 static const char schema_3[] = "ALTER TABLE txn ADD COLUMN signer BLOB;";
 
+/* Version 4: end entities by their subject. */
+static const char schema_4[] = "CREATE INDEX end_entity_subject ON end_entity(subject_hash);";
+
 const CMPSRV_MIGRATION cmpsrv_migrations[] = {
     {1, schema_1},
     {2, schema_2},
     {3, schema_3},
+    {4, schema_4},
 };
 const size_t cmpsrv_migrations_count = CMPSRV_ARRAY_SIZE(cmpsrv_migrations);
 
@@ -96,6 +100,10 @@ int cmpsrv_schema_usable(int64_t version, int read_only, CMPSRV_REFUSAL *why)
     "t.alias, t.tid, t.version, t.state, t.ended_as, t.identity, t.kind, t.body_type,"             \
     " t.cert_req_id, t.pvno, t.sender_nonce, t.mac_alg, t.ca_id, t.serial, t.request_hash,"        \
     " t.answer, t.expires, t.signer, t.node"
+
+#define ENTITY_COLS                                                                                \
+    "e.name, e.subject, e.subject_hash, e.ca_id, e.end_entity_profile, e.certificate_profile,"     \
+    " e.status, e.updated_at, e.code_kind, e.code, e.remaining"
 
 /* What is left of a filter when the index has been chosen by what stands before it. */
 #define CERT_FILTER                                                                                \
@@ -130,6 +138,32 @@ static const char *const texts[CMPSRV_ST__COUNT] = {
         " end_entity_profile = excluded.end_entity_profile,"
         " certificate_profile = excluded.certificate_profile, status = excluded.status,"
         " updated_at = excluded.updated_at",
+
+    [CMPSRV_ST_ENTITY_INSERT] =
+        "INSERT INTO end_entity(name, subject, subject_hash, ca_id, end_entity_profile,"
+        " certificate_profile, status, updated_at, code_kind, code, remaining)"
+        " VALUES($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) ON CONFLICT DO NOTHING",
+    [CMPSRV_ST_ENTITY_UPDATE] =
+        "UPDATE end_entity SET subject = $2, subject_hash = $3, ca_id = $4,"
+        " end_entity_profile = $5, certificate_profile = $6, status = $7, updated_at = $8,"
+        " code_kind = $9, code = $10, remaining = $11 WHERE name = $1 AND updated_at = $12",
+    [CMPSRV_ST_ENTITY_DELETE] = "DELETE FROM end_entity WHERE name = $1 AND updated_at = $2",
+    [CMPSRV_ST_ENTITY_USE] =
+        "UPDATE end_entity SET remaining = remaining - 1,"
+        " status = CASE WHEN remaining <= 1 THEN 40 ELSE status END,"
+        " updated_at = CASE WHEN updated_at < $2 THEN $2 ELSE updated_at + 1 END"
+        " WHERE name = $1 AND status IN (10, 11, 20, 30, 70)"
+        " AND (remaining IS NULL OR remaining > 0)",
+    [CMPSRV_ST_ENTITY_ERASE] =
+        "UPDATE end_entity SET code = NULL, code_kind = 0,"
+        " updated_at = CASE WHEN updated_at < $2 THEN $2 ELSE updated_at + 1 END"
+        " WHERE name = $1 AND code IS NOT NULL AND remaining <= 0"
+        " AND NOT EXISTS (SELECT 1 FROM certificate c JOIN txn t ON t.serial = c.serial"
+        " AND t.ca_id = c.ca_id WHERE c.end_entity = $1 AND t.state <> 3)",
+    [CMPSRV_ST_ENTITY_GET] = "SELECT " ENTITY_COLS " FROM end_entity e WHERE e.name = $1",
+    [CMPSRV_ST_ENTITY_BY_SUBJECT] =
+        "SELECT " ENTITY_COLS " FROM end_entity e WHERE e.subject_hash = $1 LIMIT 2",
+    [CMPSRV_ST_ENTITY_EACH] = "SELECT " ENTITY_COLS " FROM end_entity e ORDER BY e.name",
 
     [CMPSRV_ST_CERT_INSERT] =
         "INSERT INTO certificate(ca_id, serial, der, status, issued_at, revoked_at, reason,"

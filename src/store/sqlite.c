@@ -20,8 +20,7 @@
 
 #include <openssl/crypto.h>
 
-#define BUSY_MS  5000 /* how long another process may hold the write lock */
-#define MAX_IDLE 16   /* reading connections kept open */
+#define MAX_IDLE 16 /* reading connections kept open */
 
 typedef struct {
     char *path;
@@ -198,7 +197,7 @@ static CMPSRV_CONN *connect_to(CMPSRV_STORE *s, const char *path, int flags, CMP
     rc = sqlite3_open_v2(path, &conn->db, flags | SQLITE_OPEN_NOMUTEX, NULL);
     if (rc == SQLITE_OK) {
         sqlite3_extended_result_codes(conn->db, 1);
-        sqlite3_busy_timeout(conn->db, BUSY_MS);
+        sqlite3_busy_timeout(conn->db, CMPSRV_SQLITE_BUSY_MS);
         /* Closing must not move the WAL: SQLite would not tell us that a sync has failed. */
         sqlite3_db_config(conn->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
         if (cmpsrv_sqlite_exec(conn, "PRAGMA temp_store = MEMORY", why))
@@ -344,7 +343,7 @@ static int migrate(CMPSRV_CONN *conn, CMPSRV_REFUSAL *why)
 /* Going to WAL needs the database alone for a moment, and SQLite does not wait for that. */
 static int use_wal(CMPSRV_CONN *conn, CMPSRV_REFUSAL *why)
 {
-    int64_t until = cmpsrv_time_mono() + BUSY_MS;
+    int64_t until = cmpsrv_time_mono() + CMPSRV_SQLITE_BUSY_MS;
     int rc;
 
     while (((rc = sqlite3_exec(conn->db, "PRAGMA journal_mode = WAL", NULL, NULL, NULL)) & 0xff) ==

@@ -9,6 +9,8 @@
 
 #include "store/store_local.h"
 
+#define CMPSRV_SQLITE_BUSY_MS 5000 /* how long another process may hold the write lock */
+
 struct cmpsrv_conn_st {
     CMPSRV_STORE *store;
     sqlite3 *db;

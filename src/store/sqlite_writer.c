@@ -19,6 +19,8 @@
 
 #define MAX_GROUP         64   /* 1 << (CMPSRV_STORE_GROUPS - 1) */
 #define CHECKPOINT_FRAMES 1000 /* of the WAL, 4 KiB each */
+#define ERASE_IDLE_MS     50   /* without work: then what was erased goes from the WAL, too */
+#define ERASE_MS          1000 /* at the latest; also how often it is tried */
 #define CLOSE_MS          200  /* how long closing waits for readers to leave the WAL */
 
 /* What a caller waits for; on the caller's stack. done, outcome and next belong to the lock. */
@@ -38,6 +40,8 @@ struct cmpsrv_sqlite_writer_st {
     CMPSRV_CHAIN chain;
     int frames;        /* in the WAL */
     int checkpoint_at; /* frames at which to try next */
+    int erased;        /* something is still in the WAL that should not be */
+    int64_t erased_at; /* ms, monotonic: when that began, or was last tried */
     pthread_t thread;
     pthread_mutex_t lock;
     pthread_cond_t work;
@@ -156,6 +160,9 @@ static GROUP_END end_group(CMPSRV_SQLITE_WRITER *w, const CMPSRV_TX *tx, JOB **v
         return told ? GROUP_TOLD : GROUP_GONE;
     }
     w->chain = tx->chain;
+    if (tx->erased && !w->erased)
+        w->erased_at = cmpsrv_time_mono();
+    w->erased |= tx->erased;
     count_group(w, done);
     return told ? GROUP_TOLD : GROUP_SETTLED;
 }
@@ -227,17 +234,44 @@ static void checkpoint(CMPSRV_SQLITE_WRITER *w, int mode)
                    sqlite3_errmsg(w->conn->db), rc);
 }
 
+/* Pages are overwritten with zeros (secure_delete), but the WAL has what they were: it is written
+ * back and cut. A reader in it makes it wait for the next time. */
+static void empty_wal(CMPSRV_SQLITE_WRITER *w)
+{
+    int rc;
+
+    sqlite3_busy_timeout(w->conn->db, 0);
+    rc = sqlite3_wal_checkpoint_v2(w->conn->db, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
+    sqlite3_busy_timeout(w->conn->db, CMPSRV_SQLITE_BUSY_MS);
+    cmpsrv_sqlite_sync_or_die(w->conn, rc);
+    w->erased = rc != SQLITE_OK;
+    w->erased_at = cmpsrv_time_mono();
+}
+
 /* ---- the thread --------------------------------------------------------------------------------
  */
 
-/* Waits for work: how much was taken, 0 when it is time to go. */
-static size_t take_jobs(CMPSRV_SQLITE_WRITER *w, JOB *v[MAX_GROUP])
+/* Waits for work, under the lock; not long while the WAL is to be emptied. */
+static void wait_for_work(CMPSRV_SQLITE_WRITER *w)
+{
+    int64_t until = cmpsrv_time_mono() + ERASE_IDLE_MS;
+    struct timespec at = {(time_t)(until / 1000), (long)(until % 1000) * 1000000};
+
+    while (w->first == NULL && !w->stop)
+        if (!w->erased)
+            pthread_cond_wait(&w->work, &w->lock);
+        else if (pthread_cond_timedwait(&w->work, &w->lock, &at) != 0)
+            return;
+}
+
+/* How much was taken; *stop is set when there will be no more. */
+static size_t take_jobs(CMPSRV_SQLITE_WRITER *w, JOB *v[MAX_GROUP], int *stop)
 {
     size_t n = 0;
 
     pthread_mutex_lock(&w->lock);
-    while (w->first == NULL && !w->stop)
-        pthread_cond_wait(&w->work, &w->lock);
+    wait_for_work(w);
+    *stop = w->stop && w->first == NULL;
     while (w->first != NULL && n < MAX_GROUP) {
         v[n++] = w->first;
         w->first = w->first->next;
@@ -252,13 +286,18 @@ static void *write_all(void *arg)
     CMPSRV_SQLITE_WRITER *w = arg;
     JOB *v[MAX_GROUP];
     size_t n;
+    int stop;
 
-    while ((n = take_jobs(w, v)) > 0) {
-        run_group(w, v, n);
+    for (;;) {
+        if ((n = take_jobs(w, v, &stop)) > 0)
+            run_group(w, v, n);
+        else if (stop)
+            return NULL;
         if (w->frames >= w->checkpoint_at)
             checkpoint(w, SQLITE_CHECKPOINT_PASSIVE);
+        if (w->erased && (n == 0 || cmpsrv_time_mono() - w->erased_at >= ERASE_MS))
+            empty_wal(w);
     }
-    return NULL;
 }
 
 CMPSRV_COMMIT cmpsrv_sqlite_write(CMPSRV_SQLITE_WRITER *w, CMPSRV_APPLY apply, void *arg,
@@ -313,6 +352,7 @@ CMPSRV_SQLITE_WRITER *cmpsrv_sqlite_writer_new(CMPSRV_STORE *s, CMPSRV_CONN *con
                                                CMPSRV_REFUSAL *why)
 {
     CMPSRV_SQLITE_WRITER *w = OPENSSL_zalloc(sizeof(*w));
+    pthread_condattr_t monotonic;
 
     if (w == NULL) {
         cmpsrv_fail(why, "out of memory");
@@ -322,8 +362,12 @@ CMPSRV_SQLITE_WRITER *cmpsrv_sqlite_writer_new(CMPSRV_STORE *s, CMPSRV_CONN *con
     w->conn = conn;
     w->checkpoint_at = CHECKPOINT_FRAMES;
     pthread_mutex_init(&w->lock, NULL);
-    pthread_cond_init(&w->work, NULL);
+    pthread_condattr_init(&monotonic);
+    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+    pthread_cond_init(&w->work, &monotonic);
+    pthread_condattr_destroy(&monotonic);
     sqlite3_wal_hook(conn->db, note_frames, w);
+    empty_wal(w); /* who was here before may have had no time for it */
     if (cmpsrv_chain_init(&w->chain) && start_thread(w))
         return w;
     cmpsrv_fail(why, "store: cannot start the writer");

@@ -64,6 +64,13 @@ int cmpsrv_store_cert_unconfirmed(CMPSRV_STORE *s, const char *alias,
                                   const unsigned char subject_hash[CMPSRV_HASH], int64_t now,
                                   CMPSRV_CERT_ROW *cert, CMPSRV_REFUSAL *why);
 
+/* By name; the caller clears it. */
+int cmpsrv_store_entity_get(CMPSRV_STORE *s, const char *name, CMPSRV_END_ENTITY_ROW *out,
+                            CMPSRV_REFUSAL *why);
+/* By SHA-256 of the canonical subject. 2: there are several, and *out is empty. */
+int cmpsrv_store_entity_by_subject(CMPSRV_STORE *s, const unsigned char subject_hash[CMPSRV_HASH],
+                                   CMPSRV_END_ENTITY_ROW *out, CMPSRV_REFUSAL *why);
+
 /* Walks rows in order; the callback returns 0 to stop. The row is the walker's. Result: 1 walked,
  * -1 the store failed. */
 typedef int (*CMPSRV_CERT_CB)(void *arg, const CMPSRV_CERT_ROW *row);
@@ -75,6 +82,8 @@ typedef struct cmpsrv_cert_filter_st {
     int64_t issued_since;       /* ms UTC, 0: any */
     int64_t not_expired_at;     /* ms UTC: only not_after >= this; 0: any */
 } CMPSRV_CERT_FILTER;
+typedef int (*CMPSRV_ENTITY_CB)(void *arg, const CMPSRV_END_ENTITY_ROW *row);
+int cmpsrv_store_entity_each(CMPSRV_STORE *s, CMPSRV_ENTITY_CB cb, void *arg, CMPSRV_REFUSAL *why);
 int cmpsrv_store_cert_each(CMPSRV_STORE *s, const CMPSRV_CERT_FILTER *filter, CMPSRV_CERT_CB cb,
                            void *arg, CMPSRV_REFUSAL *why);
 /* Transactions with expires <= now, oldest first, at most limit. */
@@ -84,6 +93,22 @@ int cmpsrv_store_txn_expired(CMPSRV_STORE *s, int64_t now, int limit, CMPSRV_TXN
 /* Names of CAs that have been used: id and name. */
 int cmpsrv_store_ca_name(CMPSRV_STORE *s, const unsigned char ca_id[CMPSRV_HASH], char *name,
                          size_t size, CMPSRV_REFUSAL *why);
+
+/* ---- enrolment codes (code.c) ------------------------------------------------------------------
+ */
+
+/*
+ * The code as it is kept, under a key of store_key and tied to the end entity's name; `kind` says
+ * how. 1, or 0 with *why: without store_key nothing is sealed.
+ */
+int cmpsrv_store_code_seal(const CMPSRV_STORE *s, const char *entity, CMPSRV_CODE_KIND kind,
+                           CMPSRV_SLICE code, CMPSRV_BYTES *out, CMPSRV_REFUSAL *why);
+/* The code in the clear, of kind CLEAR only; the caller frees. NULL with *why. */
+CMPSRV_SECRET *cmpsrv_store_code_open(const CMPSRV_STORE *s, const CMPSRV_END_ENTITY_ROW *row,
+                                      CMPSRV_REFUSAL *why);
+/* Whether `code` is the row's; a row without one costs as much as one with. */
+int cmpsrv_store_code_matches(const CMPSRV_STORE *s, const CMPSRV_END_ENTITY_ROW *row,
+                              CMPSRV_SLICE code);
 
 /* ---- own transactions ---------------------------------------------------------------------------
  */

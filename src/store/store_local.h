@@ -29,6 +29,14 @@ typedef enum {
     CMPSRV_ST_CA_NEXT_CRL,
     CMPSRV_ST_CA_CRL_NUMBER,
     CMPSRV_ST_ENTITY_UPSERT,
+    CMPSRV_ST_ENTITY_INSERT,
+    CMPSRV_ST_ENTITY_UPDATE,
+    CMPSRV_ST_ENTITY_DELETE,
+    CMPSRV_ST_ENTITY_USE,
+    CMPSRV_ST_ENTITY_ERASE,
+    CMPSRV_ST_ENTITY_GET,
+    CMPSRV_ST_ENTITY_BY_SUBJECT,
+    CMPSRV_ST_ENTITY_EACH,
     CMPSRV_ST_CERT_INSERT,
     CMPSRV_ST_CERT_STATUS,
     CMPSRV_ST_CERT_GET,
@@ -111,6 +119,7 @@ typedef struct {
     CMPSRV_STORE *store;
     CMPSRV_CONN *conn;
     CMPSRV_CHAIN chain;
+    int erased; /* something that shall be in none of the database's files any more */
 } CMPSRV_TX;
 
 int cmpsrv_chain_init(CMPSRV_CHAIN *c);
@@ -169,6 +178,9 @@ CMPSRV_COMMIT cmpsrv_changes_apply(CMPSRV_TX *tx, void *arg, CMPSRV_REFUSAL *why
 #define CMPSRV_TXN_COLS  19
 void cmpsrv_cert_to_sql(const CMPSRV_CERT_ROW *r, CMPSRV_SQLV v[CMPSRV_CERT_COLS]);
 int cmpsrv_cert_from_sql(const CMPSRV_SQLV *col, CMPSRV_CERT_ROW *r, CMPSRV_REFUSAL *why);
+#define CMPSRV_ENTITY_COLS 11
+void cmpsrv_entity_to_sql(const CMPSRV_END_ENTITY_ROW *e, CMPSRV_SQLV v[CMPSRV_ENTITY_COLS]);
+int cmpsrv_entity_from_sql(const CMPSRV_SQLV *col, CMPSRV_END_ENTITY_ROW *e, CMPSRV_REFUSAL *why);
 void cmpsrv_txn_to_sql(const CMPSRV_TXN *t, CMPSRV_SQLV v[CMPSRV_TXN_COLS]);
 int cmpsrv_txn_from_sql(const CMPSRV_SQLV *col, CMPSRV_TXN *t, CMPSRV_REFUSAL *why);
 

@@ -503,8 +503,8 @@ static void test_open_refuses(void)
     s = open_new(&p);
     cmpsrv_store_free(s);
     CU_ASSERT(tamper(p.path, "UPDATE meta SET schema_version = 99"));
-    check_refused(p.url, 0, "99", "up to 3");
-    check_refused(p.url, 1, "99", "up to 3");
+    check_refused(p.url, 0, "99", "up to 4");
+    check_refused(p.url, 1, "99", "up to 4");
     place_free(&p);
 }
 
@@ -521,10 +521,10 @@ static void test_migration(void)
     CU_ASSERT(tamper(p.path, "INSERT INTO meta VALUES(1, x'000102030405060708090a0b0c0d0e0f');"
                              "INSERT INTO end_entity VALUES('old', x'3000', x'00', x'00', '', '',"
                              " 10, 1)"));
-    check_refused(p.url, 1, "cmp-admin store migrate", "needs 3");
+    check_refused(p.url, 1, "cmp-admin store migrate", "needs 4");
     s = open_at(p.url, NULL);
     CU_ASSERT_PTR_NOT_NULL_FATAL(s);
-    CU_ASSERT_EQUAL(ask(&p, "SELECT schema_version FROM meta WHERE hex(store_id) LIKE '0001%'"), 3);
+    CU_ASSERT_EQUAL(ask(&p, "SELECT schema_version FROM meta WHERE hex(store_id) LIKE '0001%'"), 4);
     CU_ASSERT_EQUAL(ask(&p, "SELECT attempts FROM end_entity WHERE name = 'old'"), 0);
     CU_ASSERT_EQUAL(ask(&p, "SELECT count(*) FROM pragma_journal_mode WHERE journal_mode = 'wal'"),
                     1);
