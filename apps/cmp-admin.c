@@ -33,6 +33,17 @@ static const struct {
     {"audit", "list", admin_audit_list, "[--since DATE]", "the audit records"},
     {"audit", "verify", admin_audit_verify, "[--head HEAD]",
      "check the hash chains, and that they hold a head that was printed before"},
+    {"entity", "add", admin_entity_add,
+     "NAME --dn DN [--code CODE] [--generate] [--clear] [--hashed] [--ca CA] "
+     "[--certificate-profile PROFILE] [--end-entity-profile PROFILE] [--allowed-requests N]",
+     "pre-register an end entity; a code that is made is printed once"},
+    {"entity", "list", admin_entity_list, "", "the end entities"},
+    {"entity", "show", admin_entity_show, "NAME", "one end entity"},
+    {"entity", "set", admin_entity_set,
+     "NAME [--status STATUS] [--code CODE] [--generate] [--clear] [--hashed] "
+     "[--allowed-requests N]",
+     "change status, code or what the code is good for"},
+    {"entity", "delete", admin_entity_delete, "NAME", "remove an end entity"},
     {"ra", "issue", admin_ra_issue, "NAME [--ca CA] [--dn DN] [--key TYPE] [--dir DIR]",
      "a certificate and key of a registration authority (EKU cmcRA)"},
     {"message", "show", admin_message_show, "FILE...",

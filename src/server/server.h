@@ -45,6 +45,17 @@ typedef struct cmpsrv_ra_issue_st {
 int cmpsrv_ra_issue(const CMPSRV_CA *ca, CMPSRV_STORE *store, const CMPSRV_RA_ISSUE *what,
                     CMPSRV_REFUSAL *why);
 
+/*
+ * entity.c: an operator's work on end entities, with an audit record each. change and delete take
+ * the row as it was read, updated_at untouched: somebody who was faster is BAD_REQUEST. 1/0.
+ */
+int cmpsrv_entity_add(CMPSRV_STORE *store, const CMPSRV_END_ENTITY_ROW *row, const char *operator_,
+                      CMPSRV_REFUSAL *why);
+int cmpsrv_entity_change(CMPSRV_STORE *store, const CMPSRV_END_ENTITY_ROW *row,
+                         const char *operator_, CMPSRV_REFUSAL *why);
+int cmpsrv_entity_delete(CMPSRV_STORE *store, const CMPSRV_END_ENTITY_ROW *row,
+                         const char *operator_, CMPSRV_REFUSAL *why);
+
 /* For the admin listener: appends a line for each check (store, keys, CRLs); 1 if all are fine.
  * Takes as long as the store does. The current values of all metrics, in Prometheus' format. */
 int cmpsrv_server_ready(CMPSRV_SERVER *srv, CMPSRV_JSON *out);

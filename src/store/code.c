@@ -19,6 +19,20 @@ enum { NONCE = 12, TAG = 16, SALT = 16, MAX_CODE = 1024 };
 /* RFC 7914 2: 16 MiB, some tens of milliseconds. */
 enum { SCRYPT_N = 16384, SCRYPT_R = 8, SCRYPT_P = 1 };
 
+int cmpsrv_store_code_new(char out[CMPSRV_NEW_CODE + 1])
+{
+    static const char letters[] = "ABCDEFGHJKLMNPQRSTUVWXYZ23456789"; /* 32 */
+    unsigned char octets[CMPSRV_NEW_CODE];
+
+    if (!cmpsrv_random(octets, sizeof(octets)))
+        return 0;
+    for (size_t i = 0; i < CMPSRV_NEW_CODE; i++)
+        out[i] = letters[octets[i] & 31];
+    out[CMPSRV_NEW_CODE] = '\0';
+    OPENSSL_cleanse(octets, sizeof(octets));
+    return 1;
+}
+
 /* ---- CLEAR -------------------------------------------------------------------------------------
  */
 

@@ -97,6 +97,9 @@ int cmpsrv_store_ca_name(CMPSRV_STORE *s, const unsigned char ca_id[CMPSRV_HASH]
 /* ---- enrolment codes (code.c) ------------------------------------------------------------------
  */
 
+#define CMPSRV_NEW_CODE 20 /* characters, 100 bits */
+/* A new code: letters and digits that are not taken for each other. 1/0. */
+int cmpsrv_store_code_new(char out[CMPSRV_NEW_CODE + 1]);
 /*
  * The code as it is kept, under a key of store_key and tied to the end entity's name; `kind` says
  * how. 1, or 0 with *why: without store_key nothing is sealed.
