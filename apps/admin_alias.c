@@ -13,13 +13,22 @@ static const char *protection_name(const CMPSRV_CONF_ALIAS *al)
                                                                   : "mirror";
 }
 
+/* Whose credential a module takes, never what it is. */
+static const char *credential_of(const CMPSRV_CONF_ALIAS *al, const CMPSRV_CONF_MODULE *m)
+{
+    if (strcmp(m->name, "HMAC") != 0)
+        return "";
+    return !al->ra_mode           ? " (code of the end entity)"
+           : m->parameter == NULL ? " (secret of the CA)"
+                                  : " (secret of the alias)";
+}
+
 static void join_modules(const CMPSRV_CONF_ALIAS *al, char *out, size_t size)
 {
     out[0] = '\0';
     for (size_t i = 0; i < al->modules_n; i++)
-        snprintf(
-            out + strlen(out), size - strlen(out), "%s%s%s", i > 0 ? ", " : "", al->modules[i].name,
-            al->modules[i].parameter == NULL ? " (secret of the CA)" : " (secret of the alias)");
+        snprintf(out + strlen(out), size - strlen(out), "%s%s%s", i > 0 ? ", " : "",
+                 al->modules[i].name, credential_of(al, &al->modules[i]));
 }
 
 static const char *name_or(const char *name, const char *otherwise)
@@ -40,9 +49,11 @@ int admin_alias_list(ADMIN *a)
     for (size_t i = 0; i < a->conf->aliases_n; i++) {
         const CMPSRV_CONF_ALIAS *al = &a->conf->aliases[i];
         char modules[256];
-        const char *cells[] = {al->name, al->ra_mode ? "ra" : "client", modules,
-                               name_or(al->ca == NULL ? NULL : al->ca->name, "ProfileDefault"),
-                               protection_name(al)};
+        const char *cells[] = {
+            al->name, al->ra_mode ? "ra" : "client", modules,
+            !al->ra_mode ? "the end entity's"
+                         : name_or(al->ca == NULL ? NULL : al->ca->name, "ProfileDefault"),
+            protection_name(al)};
 
         join_modules(al, modules, sizeof(modules));
         admin_table_row(t, cells);
@@ -125,10 +136,14 @@ int admin_alias_show(ADMIN *a)
     text(t, "authenticationmodule", modules);
     text(t, "responseprotection", protection_name(al));
     text(t, "defaultca", name_or(al->default_ca, "-"));
-    text(t, "ra.endentityprofile", al->ee_profile->name);
-    text(t, "ra.certificateprofile",
-         name_or(al->cert_profile == NULL ? NULL : al->cert_profile->name, "ProfileDefault"));
-    text(t, "ra.caname", name_or(al->ca == NULL ? NULL : al->ca->name, "ProfileDefault"));
+    if (al->ra_mode) {
+        text(t, "ra.endentityprofile", al->ee_profile->name);
+        text(t, "ra.certificateprofile",
+             name_or(al->cert_profile == NULL ? NULL : al->cert_profile->name, "ProfileDefault"));
+        text(t, "ra.caname", name_or(al->ca == NULL ? NULL : al->ca->name, "ProfileDefault"));
+    } else {
+        text(t, "extractusernamecomponent", al->username_component);
+    }
     show_switches(t, al);
     return admin_table_print(t, a->json);
 }

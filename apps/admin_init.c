@@ -107,7 +107,11 @@ static const char configuration[] =
     "    authenticationparameters: [{file: ra.secret}]\n"
     "    ra.endentityprofile: EMPTY\n"
     "    ra.certificateprofile: ENDUSER\n"
-    "    ra.caname: ManagementCA\n";
+    "    ra.caname: ManagementCA\n"
+    "  client:                             # end entities of cmp-admin entity add\n"
+    "    operationmode: client\n"
+    "    authenticationmodule: [HMAC]\n"
+    "    defaultca: ManagementCA\n";
 
 static int write_configuration(const char *dir, const char *listen)
 {

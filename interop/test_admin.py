@@ -30,7 +30,7 @@ def test_init_keeps_what_is_there(server):
 
 def test_lists(server):
     aliases = json.loads(server.admin("alias", "list", "--json").stdout)
-    assert [(a["name"], a["mode"], a["ca"]) for a in aliases] == [("ra", "ra", "ManagementCA")]
+    assert [(a["name"], a["mode"], a["ca"]) for a in aliases] == [("ra", "ra", "ManagementCA"), ("client", "client", "the end entity's")]
     cas = json.loads(server.admin("ca", "list", "--json").stdout)
     assert cas[0]["subject"] == "CN=ManagementCA"
     shown = server.admin("alias", "show", "ra").stdout

@@ -9,7 +9,7 @@ import subprocess
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, rsa
 
 import conftest
 import der
@@ -127,9 +127,9 @@ def agree_on_infos(shown, node):
 
 def agree_on_key(shown, key):
     want = {ec.EllipticCurvePublicKey: lambda k: {"secp256r1": "ec:P-256", "secp384r1": "ec:P-384"}[k.curve.name],
-            rsa.RSAPublicKey: lambda k: f"rsa:{k.key_size}"}
-    kind = next((f for c, f in want.items() if isinstance(key, c)), lambda k: "ed25519")
-    assert shown["key"] == kind(key)
+            rsa.RSAPublicKey: lambda k: f"rsa:{k.key_size}", ed25519.Ed25519PublicKey: lambda k: "ed25519",
+            ed448.Ed448PublicKey: lambda k: "ed448"}
+    assert shown["key"] == next(f for c, f in want.items() if isinstance(key, c))(key)
 
 
 # ---- extensions, as python3-cryptography reads them

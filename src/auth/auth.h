@@ -41,7 +41,12 @@ typedef struct cmpsrv_auth_input_st {
     const char *propq;
     const CMPSRV_PKIMSG *msg;
     const CMPSRV_CONF_ALIAS *alias;
-    const CMPSRV_CONF_CA *ca;         /* whose cmp_ra_auth_secret counts; may be NULL */
+    const CMPSRV_CONF_CA *ca; /* whose cmp_ra_auth_secret counts; may be NULL */
+    /* client mode: */
+    const char *entity;         /* the end entity that it should be; "": nobody was found */
+    CMPSRV_SECRET *entity_code; /* its code; NULL: there is none that a MAC could be checked with,
+                                   for the reason in entity_problem */
+    const char *entity_problem;
     const unsigned char *binding_key; /* CMPSRV_HASH octets: keys the binding, so that it tells
                                          nothing of the secret */
     int64_t now;                      /* ms UTC */

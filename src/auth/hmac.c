@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Module HMAC, RA mode: a MAC under a secret that the RA shares with the alias, or with the CA when
- * the alias names none ("-"). `EJBCA:` there the CA's secret is tried even when the alias has its
- * own; here the alias's secret overrides the CA's, as EJBCA's documentation says. Unknown secret
- * and wrong MAC cost and look the same.
+ * Module HMAC: in client mode a MAC under the end entity's code; in RA mode under a secret that the
+ * RA shares with the alias, or with the CA when the alias names none ("-"). `EJBCA:` there the CA's
+ * secret is tried even when the alias has its own; here the alias's secret overrides the CA's, as
+ * EJBCA's documentation says. Unknown secret and wrong MAC cost and look the same.
  */
 #include "config.h"
 
@@ -25,6 +25,7 @@ static int make_binding(const CMPSRV_AUTH_INPUT *in, CMPSRV_IDENTITY *id, CMPSRV
 
     cmpsrv_derw_utf8(&w, id->module);
     cmpsrv_derw_utf8(&w, id->source);
+    cmpsrv_derw_utf8(&w, id->entity);
     cmpsrv_derw_put(&w, DER_OCTET_STRING, in->msg->sender_kid);
     cmpsrv_derw_put(&w, DER_OCTET_STRING, secret);
     if (!cmpsrv_derw_finish(&w, &text))
@@ -36,10 +37,21 @@ static int make_binding(const CMPSRV_AUTH_INPUT *in, CMPSRV_IDENTITY *id, CMPSRV
     return ok;
 }
 
+/* For the log; the client is told the same as with a wrong secret. */
+static const char *no_secret(const CMPSRV_AUTH_INPUT *in)
+{
+    return in->alias->ra_mode ? "neither alias nor CA has a secret" : in->entity_problem;
+}
+
 /* The secret that counts for this message, and where it is from. NULL: there is none. */
 static CMPSRV_SECRET *find_secret(const CMPSRV_AUTH_INPUT *in, const CMPSRV_CONF_MODULE *row,
                                   CMPSRV_IDENTITY *id)
 {
+    if (!in->alias->ra_mode) {
+        snprintf(id->source, sizeof(id->source), "code");
+        snprintf(id->entity, sizeof(id->entity), "%s", in->entity);
+        return in->entity_code;
+    }
     if (row->parameter != NULL) {
         snprintf(id->source, sizeof(id->source), "alias");
         return row->parameter;
@@ -68,6 +80,10 @@ int cmpsrv_auth_hmac(const CMPSRV_AUTH_INPUT *in, const CMPSRV_CONF_MODULE *row,
 
     if (!cmpsrv_mac_params_parse(in->msg->protection_alg, &policy, &out->mac_params, why))
         goto denied;
+    if (secret == NULL && cmpsrv_fault("no-dummy-derivation")) {
+        cmpsrv_refuse(why, CMPSRV_R_BAD_MESSAGE_CHECK, "%s", no_secret(in));
+        goto denied;
+    }
     if (secret == NULL && (secret = dummy = cmpsrv_secret_new("no secret", 9)) == NULL) {
         cmpsrv_fail(why, "out of memory");
         goto denied;
@@ -76,10 +92,9 @@ int cmpsrv_auth_hmac(const CMPSRV_AUTH_INPUT *in, const CMPSRV_CONF_MODULE *row,
         cmpsrv_fail(why, "cannot derive the MAC key");
         goto denied;
     }
-    if (!cmpsrv_mac_verify(out->mac_key, in->msg, why))
-        goto denied;
-    if (dummy != NULL) {
-        cmpsrv_refuse(why, CMPSRV_R_BAD_MESSAGE_CHECK, "neither alias nor CA has a secret");
+    if (!cmpsrv_mac_verify(out->mac_key, in->msg, dummy != NULL ? NULL : why) || dummy != NULL) {
+        if (dummy != NULL)
+            cmpsrv_refuse(why, CMPSRV_R_BAD_MESSAGE_CHECK, "%s", no_secret(in));
         goto denied;
     }
     id->kind = CMPSRV_PROTECTION_MAC;

@@ -70,6 +70,7 @@ typedef struct cmpsrv_identity_st {
     int is_ra;                             /* may ask for others (RA mode), within the next two */
     const struct cmpsrv_conf_ra_st *ra;    /* the rights of its row of `ras`; NULL: has none */
     const struct cmpsrv_conf_ca_st *ra_ca; /* an RA for this CA only; NULL: for any */
+    char entity[256];                      /* client mode: the end entity that it is; "": none */
     CMPSRV_PROTECTION kind;                /* how the request was protected */
     const char *module;                    /* "HMAC", ...; static */
     char source[128]; /* where the credential is from: "alias", "ca:NAME", ... */

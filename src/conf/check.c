@@ -254,6 +254,12 @@ static void check_hmac(CONF_LOAD *l, CONF_ENTRY *e, CMPSRV_CONF_MODULE *m, const
     const CONF_ENTRY *ca_entry = ca == NULL ? NULL : cmpsrv_conf_entry(l, "cas", ca->name);
     char quoted[80];
 
+    if (!((const CMPSRV_CONF_ALIAS *)e->pub)->ra_mode) {
+        if (m->parameter != NULL)
+            complain_at(l, e, "authenticationparameters",
+                        "HMAC takes the end entity's code in client mode; allowed: \"-\"");
+        return;
+    }
     if (m->parameter == NULL && ca_entry != NULL &&
         cmpsrv_conf_given(ca_entry, "cmp_ra_auth_secret") == NULL)
         complain_at(l, e, parameters_key(e),
@@ -271,6 +277,11 @@ static void check_eecert(CONF_LOAD *l, CONF_ENTRY *e, CMPSRV_CONF_MODULE *m,
     char text[CONF_MAX_NAME + 1];
 
     (void)ca;
+    if (!((const CMPSRV_CONF_ALIAS *)e->pub)->ra_mode) {
+        complain_at(l, e, "authenticationmodule",
+                    "EndEntityCertificate: not supported yet in client mode");
+        return;
+    }
     if (m->parameter == NULL) {
         complain_at(l, e, parameters_key(e),
                     "EndEntityCertificate needs the name of the CA whose certificates sign; "
@@ -373,11 +384,47 @@ static void check_names_made(CONF_LOAD *l, const CONF_ENTRY *e, const CMPSRV_CON
         check_fixed_scheme(l, e, a);
 }
 
+/* A name that is of no use here, but leads nowhere, is still a mistake. */
+static void check_unused(CONF_LOAD *l, const CONF_ENTRY *e, const char *key, const char *section,
+                         const char *name)
+{
+    if (cmpsrv_conf_given(e, key) != NULL && name != NULL && strcmp(name, CONF_DEFAULT_REF) != 0)
+        check_name(l, e, key, section, name);
+}
+
+/* Client mode: CA and profiles are the end entity's. */
+static void check_client(CONF_LOAD *l, const CONF_ENTRY *e, const CMPSRV_CONF_ALIAS *a)
+{
+    const CONF_ALIAS_ENTRY *x = e->obj;
+    const CONF_ENTRY *server = cmpsrv_conf_entry(l, "server", NULL);
+    char quoted[80];
+
+    check_unused(l, e, "ra.endentityprofile", "end_entity_profiles", x->ee_profile);
+    check_unused(l, e, "ra.certificateprofile", "certificate_profiles", x->cert_profile);
+    check_unused(l, e, "ra.caname", "cas", x->ca);
+    if (a->response_protection == CMPSRV_RESPONSE_PBE)
+        complain_at(l, e, "responseprotection",
+                    "pbe in client mode, where EJBCA signs; allowed: signature or mirror");
+    if (!cmpsrv_conf_is_bad(e, "extractusernamecomponent") &&
+        !is_dn_attribute(a->username_component))
+        complain_at(l, e, "extractusernamecomponent", "\"%s\" is no DN attribute",
+                    cmpsrv_conf_quote(a->username_component, quoted));
+    if (server == NULL || cmpsrv_conf_given(server, "store_key") == NULL)
+        complain_at(l, e, "operationmode",
+                    "client needs server.store_key, which protects the codes");
+}
+
 static void check_alias(CONF_LOAD *l, CONF_ENTRY *e)
 {
     CMPSRV_CONF_ALIAS *a = e->pub;
-    EFFECTIVE eff = check_profiles(l, e, a);
+    EFFECTIVE eff = {NULL, NULL};
 
+    if (cmpsrv_conf_is_bad(e, "operationmode"))
+        return;
+    if (a->ra_mode)
+        eff = check_profiles(l, e, a);
+    else
+        check_client(l, e, a);
     check_name(l, e, "defaultca", "cas", a->default_ca);
     check_modules(l, e, a, eff.ca);
     check_names_made(l, e, a);

@@ -123,12 +123,14 @@ typedef struct cmpsrv_conf_alias_st {
     CMPSRV_CONF_MODULE *modules;
     size_t modules_n;
     CMPSRV_RESPONSE_PROTECTION response_protection;
-    char *default_ca; /* NULL: none */
+    char *default_ca;         /* NULL: none */
+    char *username_component; /* client mode: DN attribute that is the username; "DN": none is, end
+                                 entities are found by their subject */
     CMPSRV_USERNAME_SCHEME namegeneration_scheme;
     CMPSRV_CONF_LIST namegeneration_parameters;
     char *namegeneration_prefix, *namegeneration_postfix; /* "" when absent */
     /* resolved references; NULL: ProfileDefault */
-    const CMPSRV_CONF_EE_PROFILE *ee_profile; /* never NULL */
+    const CMPSRV_CONF_EE_PROFILE *ee_profile; /* NULL in client mode */
     const CMPSRV_CONF_CERT_PROFILE *cert_profile;
     const CMPSRV_CONF_CA *ca;
     int implicit_confirm;

@@ -53,7 +53,7 @@ WORDS(w_key_usage, {"digitalSignature", 1, 0}, {"nonRepudiation", 2, 0},
       {"encipherOnly", 128, 0}, {"decipherOnly", 256, 0});
 WORDS(w_key_algorithms, {"ec:P-256", 0, 0}, {"ec:P-384", 0, 0}, {"ec:P-521", 0, 0},
       {"ed25519", 0, 0}, {"ed448", 0, 0});
-WORDS(w_operationmode, {"ra", 1, 0}, {"client", 0, 1});
+WORDS(w_operationmode, {"ra", 1, 0}, {"client", 0, 0});
 WORDS(w_modules, {"HMAC", 0, 0}, {"EndEntityCertificate", 0, 0}, {"RegTokenPwd", 0, 1},
       {"DnPartPwd", 0, 1});
 WORDS(w_responseprotection, {"signature", CMPSRV_RESPONSE_SIGNATURE, 0},
@@ -101,7 +101,7 @@ WORD_TYPE(t_conformance, w_conformance, "rfc9483 or ejbca");
 WORD_TYPE(t_log_level, w_log_level, "error, warning, info or debug");
 WORD_TYPE(t_log_format, w_log_format, "text or json");
 WORD_TYPE(t_signature_digest, w_signature_digest, "sha256, sha384 or sha512");
-WORD_TYPE(t_operationmode, w_operationmode, "ra (client: not supported yet)");
+WORD_TYPE(t_operationmode, w_operationmode, "ra or client");
 WORD_TYPE(t_responseprotection, w_responseprotection, "signature, pbe or mirror");
 WORD_TYPE(t_namegeneration, w_namegeneration, "DN, RANDOM, USERNAME or FIXED");
 WORD_TYPE(t_mac_parameters, w_mac_parameters, "request or fresh");
@@ -149,6 +149,8 @@ STRING_TYPE(t_alias_cert_profile, cmpsrv_conf_set_reference, w_key_id,
             CONF_MAX_NAME, 0);
 STRING_TYPE(t_alias_ee_profile, cmpsrv_conf_set_reference, w_key_id,
             "name of an end entity profile (KeyId: not supported yet)", CONF_MAX_NAME, 0);
+STRING_TYPE(t_component, cmpsrv_conf_set_string, NULL, "DN, or a DN attribute such as CN, UID or a "
+            "dotted OID", 100, 0);
 STRING_TYPE(t_affix, cmpsrv_conf_set_string, NULL, "text of at most 100 octets", 100,
             CONF_EMPTY_OK);
 
@@ -283,7 +285,7 @@ static const CONF_ROW rows[] = {
 {S, "authenticationparameters", &t_parameters, DFLT(""), F(parameters), "one for each module; \"-\" for HMAC: the CA's cmp_ra_auth_secret; default: all \"-\""},
 {S, "responseprotection", &t_responseprotection, DFLT2("mirror", "signature"), F(a.response_protection), "how answers are protected; mirror: as the request was"},
 {S, "defaultca", &t_ca, DFLT(""), F(a.default_ca), "CA of requests that name none"},
-{S, "extractusernamecomponent", &t_later_text, DFLT("DN"), LATER("DN"), "client mode: what of the subject is the username"},
+{S, "extractusernamecomponent", &t_component, DFLT("DN"), F(a.username_component), "client mode: which attribute of the subject is the username; DN: end entities are found by the whole subject"},
 {S, "allowraverifypopo", &t_bool, DFLT("no"), LATER("no"), "take raVerified for proof of possession"},
 {S, "allowautomatickeyupdate", &t_bool, DFLT("no"), LATER("no"), "kur without a new enrolment code"},
 {S, "allowupdatewithsamekey", &t_bool, DFLT("yes"), LATER("yes"), "kur may keep the key"},

@@ -12,13 +12,14 @@
 /* What a body takes, once its sender is known. */
 typedef enum {
     NOBODY = 0,
-    RA,   /* an RA with the right to this operation, for the target's CA and profile */
-    OWNER /* who opened the transaction, which the rules of the header have seen to */
+    ASKER, /* an RA with the right to this operation, for the target's CA and profile; in client
+              mode an end entity, for itself */
+    OWNER  /* who opened the transaction, which the rules of the header have seen to */
 } TAKES;
 
 static const TAKES bodies[CMPSRV_BODY__COUNT] = {
-    [CMPSRV_BODY_IR] = RA, [CMPSRV_BODY_CR] = RA,          [CMPSRV_BODY_P10CR] = RA,
-    [CMPSRV_BODY_RR] = RA, [CMPSRV_BODY_CERTCONF] = OWNER, [CMPSRV_BODY_ERROR] = OWNER,
+    [CMPSRV_BODY_IR] = ASKER, [CMPSRV_BODY_CR] = ASKER,       [CMPSRV_BODY_P10CR] = ASKER,
+    [CMPSRV_BODY_RR] = ASKER, [CMPSRV_BODY_CERTCONF] = OWNER, [CMPSRV_BODY_ERROR] = OWNER,
 };
 
 int cmpsrv_policy_is_listed(const CMPSRV_CONF_LIST *list, const char *name)
@@ -45,13 +46,17 @@ static int check_rights(const CMPSRV_CONF_RA *ra, int body, const CMPSRV_TARGET 
     return 1;
 }
 
-static int check_ra(const CMPSRV_IDENTITY *id, int body, const CMPSRV_TARGET *t,
-                    CMPSRV_REFUSAL *why)
+static int check_asker(const CMPSRV_IDENTITY *id, int body, const CMPSRV_TARGET *t,
+                       CMPSRV_REFUSAL *why)
 {
-    if (!id->is_ra)
+    int is_client = !t->alias->ra_mode && id->entity[0] != '\0';
+
+    if (!id->is_ra && !is_client)
         return cmpsrv_refuse(why, CMPSRV_R_NOT_AUTHORIZED, "RFC 9483 5.1.1: the sender is no RA");
     if (t->ca == NULL)
         return cmpsrv_refuse(why, CMPSRV_R_WRONG_AUTHORITY, "no CA for this request");
+    if (!id->is_ra)
+        return 1;
     if (id->ra_ca != NULL && id->ra_ca != t->ca)
         return cmpsrv_refuse(why, CMPSRV_R_NOT_AUTHORIZED,
                              "the sender is an RA of CA %s, not of %s", id->ra_ca->name,
@@ -66,8 +71,8 @@ int cmpsrv_policy_authorize(const CMPSRV_IDENTITY *id, int body, const CMPSRV_TA
 
     if (id->proven && takes == OWNER)
         return 1;
-    if (id->proven && takes == RA)
-        return check_ra(id, body, t, why);
+    if (id->proven && takes == ASKER)
+        return check_asker(id, body, t, why);
     return cmpsrv_refuse(why, CMPSRV_R_NOT_AUTHORIZED, "nobody may send %s",
                          cmpsrv_body_name(body));
 }

@@ -12,6 +12,26 @@
 
 #include <openssl/crypto.h>
 
+static const CMPSRV_CONF_CERT_PROFILE *find_cert_profile(const CMPSRV_CONF *conf, const char *name)
+{
+    for (size_t i = 0; name != NULL && i < conf->cert_profiles_n; i++)
+        if (strcmp(conf->cert_profiles[i].name, name) == 0)
+            return &conf->cert_profiles[i];
+    return NULL;
+}
+
+void cmpsrv_policy_resolve_entity(const CMPSRV_CONF *conf, const CMPSRV_CONF_ALIAS *alias,
+                                  const CMPSRV_END_ENTITY_ROW *entity, const CMPSRV_CONF_CA *ca,
+                                  CMPSRV_TARGET *out)
+{
+    *out = (CMPSRV_TARGET){.alias = alias,
+                           .ca = ca,
+                           .cert_profile = find_cert_profile(conf, entity->certificate_profile)};
+    for (size_t i = 0; i < conf->ee_profiles_n; i++)
+        if (strcmp(conf->ee_profiles[i].name, entity->end_entity_profile) == 0)
+            out->ee_profile = &conf->ee_profiles[i];
+}
+
 void cmpsrv_policy_resolve(const CMPSRV_CONF *conf, const CMPSRV_CONF_ALIAS *alias,
                            CMPSRV_TARGET *out)
 {
@@ -22,9 +42,8 @@ void cmpsrv_policy_resolve(const CMPSRV_CONF *conf, const CMPSRV_CONF_ALIAS *ali
         .alias = alias, .ee_profile = ee, .cert_profile = alias->cert_profile, .ca = alias->ca};
     if (out->ca == NULL && ee != NULL)
         out->ca = cmpsrv_conf_ca(conf, ee->default_ca);
-    for (size_t i = 0; out->cert_profile == NULL && name != NULL && i < conf->cert_profiles_n; i++)
-        if (strcmp(conf->cert_profiles[i].name, name) == 0)
-            out->cert_profile = &conf->cert_profiles[i];
+    if (out->cert_profile == NULL)
+        out->cert_profile = find_cert_profile(conf, name);
 }
 
 /* ---- checks
@@ -119,9 +138,11 @@ static int check_pop(const CMPSRV_POLICY_INPUT *in, CMPSRV_DECISION *d, CMPSRV_R
 /* Who the certificate is for, in the terms of the store. */
 static int decide_names(const CMPSRV_POLICY_INPUT *in, CMPSRV_DECISION *d, CMPSRV_REFUSAL *why)
 {
-    d->end_entity = cmpsrv_username_make(in->target->alias, cmpsrv_bytes_slice(&d->subject), why);
+    d->end_entity = in->entity != NULL ? OPENSSL_strdup(in->entity->name)
+                                       : cmpsrv_username_make(in->target->alias,
+                                                              cmpsrv_bytes_slice(&d->subject), why);
     if (d->end_entity == NULL)
-        return 0;
+        return in->entity == NULL ? 0 : cmpsrv_fail(why, "out of memory");
     d->end_entity_profile = OPENSSL_strdup(in->target->ee_profile->name);
     d->certificate_profile = OPENSSL_strdup(in->target->cert_profile->name);
     if (d->end_entity_profile == NULL || d->certificate_profile == NULL)

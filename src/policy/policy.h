@@ -24,6 +24,11 @@ typedef struct cmpsrv_target_st {
 void cmpsrv_policy_resolve(const CMPSRV_CONF *conf, const CMPSRV_CONF_ALIAS *alias,
                            CMPSRV_TARGET *out);
 
+/* The same in client mode, where the end entity says it; ca is the one of its row, or NULL. */
+void cmpsrv_policy_resolve_entity(const CMPSRV_CONF *conf, const CMPSRV_CONF_ALIAS *alias,
+                                  const CMPSRV_END_ENTITY_ROW *entity, const CMPSRV_CONF_CA *ca,
+                                  CMPSRV_TARGET *out);
+
 /*
  * Whether this identity may send a message of that body for that target: NOT_AUTHORIZED, or
  * WRONG_AUTHORITY without a CA. A body that the table in authority.c does not have nobody may send.
@@ -36,8 +41,9 @@ typedef struct cmpsrv_policy_input_st {
     const char *propq;
     const CMPSRV_TARGET *target;
     const CMPSRV_CERT_REQUEST *request;
-    int64_t now;             /* ms UTC */
-    CMPSRV_SLICE ca_subject; /* Name TLV of the target CA */
+    const CMPSRV_END_ENTITY_ROW *entity; /* client mode: who asks; NULL: RA mode */
+    int64_t now;                         /* ms UTC */
+    CMPSRV_SLICE ca_subject;             /* Name TLV of the target CA */
     int64_t ca_not_before, ca_not_after;
     CMPSRV_SLICE ca_spki; /* TLV: nobody gets a certificate for the CA's own key */
 } CMPSRV_POLICY_INPUT;
@@ -54,6 +60,9 @@ typedef struct cmpsrv_policy_input_st {
  */
 CMPSRV_DECISION *cmpsrv_policy_decide_cert(const CMPSRV_POLICY_INPUT *in, CMPSRV_REFUSAL *why);
 
+/* Client mode: the username that a subject has by the alias's extractusernamecomponent, between
+ * prefix and postfix. OPENSSL_malloc'ed; NULL: it has none. */
+char *cmpsrv_username_of(const CMPSRV_CONF_ALIAS *alias, CMPSRV_SLICE subject);
 /* Username of an end entity in RA mode (ejbca-behaviour.md 7.1). OPENSSL_malloc'ed, NULL with *why.
  */
 char *cmpsrv_username_make(const CMPSRV_CONF_ALIAS *alias, CMPSRV_SLICE subject,

@@ -173,6 +173,8 @@ int cmpsrv_decide_extensions(const CMPSRV_POLICY_INPUT *in, CMPSRV_DECISION *d, 
     if ((asked.p != NULL && !check_escalation(asked, why)) ||
         !cmpsrv_requested_san(in->request, &san, why))
         return 0;
+    if (in->entity != NULL) /* as registered, which has none yet */
+        san = cmpsrv_slice(NULL, 0);
     put_extensions(&w, in, d, san);
     if (!cmpsrv_derw_finish(&w, &d->extensions))
         return cmpsrv_fail(why, "out of memory");

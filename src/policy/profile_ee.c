@@ -7,6 +7,10 @@
 
 #include "policy/policy_local.h"
 
+#include <string.h>
+
+#include <openssl/crypto.h>
+
 enum { MAX_SAN = 100, OTHER_NAME = 0, RFC822 = 1, DNS = 2, DIRECTORY = 4, URI = 6, IP = 7 };
 
 static int bad_san(CMPSRV_REFUSAL *why, const char *what)
@@ -80,9 +84,30 @@ int cmpsrv_requested_san(const CMPSRV_CERT_REQUEST *request, CMPSRV_SLICE *san, 
     return cmpsrv_check_san(names, why);
 }
 
+/* What is asked for must be this end entity's, if anybody's: cmp-conformance.md 2.2. */
+static int decide_registered(const CMPSRV_POLICY_INPUT *in, CMPSRV_DECISION *d, CMPSRV_REFUSAL *why)
+{
+    CMPSRV_SLICE asked = in->request->subject, own = cmpsrv_bytes_slice(&in->entity->subject);
+    char *name;
+    int is_own = cmpsrv_name_is_empty(asked) || cmpsrv_name_eq(asked, own);
+
+    if (!is_own && (name = cmpsrv_username_of(in->target->alias, asked)) != NULL) {
+        is_own = strcmp(name, in->entity->name) == 0;
+        OPENSSL_free(name);
+    }
+    if (!is_own)
+        return cmpsrv_refuse(why, CMPSRV_R_NOT_AUTHORIZED,
+                             "RFC 9483 3.5: the subject is not end entity %s's", in->entity->name);
+    d->with_mods |= !cmpsrv_slice_eq(asked, own);
+    return cmpsrv_bytes_set(&d->subject, own) || cmpsrv_fail(why, "out of memory");
+}
+
 int cmpsrv_decide_subject(const CMPSRV_POLICY_INPUT *in, CMPSRV_DECISION *d, CMPSRV_REFUSAL *why)
 {
     CMPSRV_SLICE subject = in->request->subject, san;
+
+    if (in->entity != NULL)
+        return cmpsrv_name_check(subject, why) && decide_registered(in, d, why);
 
     if (!cmpsrv_name_check(subject, why) || !cmpsrv_requested_san(in->request, &san, why))
         return 0;

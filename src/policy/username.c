@@ -133,3 +133,18 @@ char *cmpsrv_username_make(const CMPSRV_CONF_ALIAS *alias, CMPSRV_SLICE subject,
         cmpsrv_fail(why, "out of memory");
     return copy;
 }
+
+char *cmpsrv_username_of(const CMPSRV_CONF_ALIAS *alias, CMPSRV_SLICE subject)
+{
+    char *value, name[MAX_NAME + 1] = "", *out = NULL;
+
+    if (strcmp(alias->username_component, "DN") == 0 ||
+        (value = cmpsrv_name_get(subject, alias->username_component, 0)) == NULL)
+        return NULL;
+    if (append_text(name, sizeof(name), alias->namegeneration_prefix) &&
+        append_text(name, sizeof(name), value) &&
+        append_text(name, sizeof(name), alias->namegeneration_postfix))
+        out = OPENSSL_strdup(name);
+    OPENSSL_free(value);
+    return out;
+}

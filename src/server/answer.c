@@ -75,11 +75,32 @@ int cmpsrv_stage_respond(CMPSRV_REQUEST *req)
 /* ---- protect: header and protection
  * --------------------------------------------------------------- */
 
-/* The CA that speaks: the request's, else the alias's, else the alias's default. */
+/* The CA whose name the request has as its recipient. */
+static const CMPSRV_CA *recipient_ca(const CMPSRV_REQUEST *req)
+{
+    for (size_t i = 0; i < req->snap->cas_n; i++)
+        if (req->msg.recipient_dn.p != NULL &&
+            cmpsrv_name_eq(req->msg.recipient_dn,
+                           cmpsrv_bytes_slice(&req->snap->cas[i]->issuer.subject)))
+            return req->snap->cas[i];
+    return NULL;
+}
+
+/* The CA that speaks: the request's, else the alias's, else the alias's default. In client mode the
+ * end entity's CA speaks to nobody else: that would tell of it. */
 static const CMPSRV_CA *speaking_ca(const CMPSRV_REQUEST *req)
 {
     CMPSRV_TARGET t = {0};
+    const CMPSRV_CA *ca;
 
+    if (req->alias != NULL && !req->alias->ra_mode) {
+        if (req->auth.identity.proven && req->ca != NULL)
+            return req->ca;
+        if ((ca = recipient_ca(req)) != NULL || req->alias->default_ca == NULL)
+            return ca;
+        return cmpsrv_snapshot_ca(req->snap,
+                                  cmpsrv_conf_ca(req->snap->conf, req->alias->default_ca));
+    }
     if (req->ca != NULL || req->alias == NULL)
         return req->ca;
     cmpsrv_policy_resolve(req->snap->conf, req->alias, &t);

@@ -51,6 +51,19 @@ static int find_unconfirmed(CMPSRV_REQUEST *req)
     return found >= 0;
 }
 
+/* A code that is used up opens no new transaction, but sends again what was not confirmed. The
+ * answer is that to a wrong code, to the letter: nobody is known, nothing is kept. */
+static int check_entity(CMPSRV_REQUEST *req)
+{
+    if (req->alias->ra_mode || req->is_reissue || cmpsrv_entity_may_enrol(&req->entity))
+        return 1;
+    cmpsrv_auth_result_clear(&req->auth);
+    req->body_error = 0;
+    return cmpsrv_refuse(&req->why, CMPSRV_R_BAD_MESSAGE_CHECK,
+                         "the code of end entity %s is used up, or its status is %d",
+                         req->entity.name, req->entity.status);
+}
+
 int cmpsrv_handle_cert_decide(CMPSRV_REQUEST *req)
 {
     CMPSRV_POLICY_INPUT in = {
@@ -59,6 +72,7 @@ int cmpsrv_handle_cert_decide(CMPSRV_REQUEST *req)
         .target = &req->target,
         .request = &req->view.cert,
         .now = req->now,
+        .entity = req->alias->ra_mode ? NULL : &req->entity,
     };
     CMPSRV_CERT_VIEW ca;
 
@@ -73,25 +87,30 @@ int cmpsrv_handle_cert_decide(CMPSRV_REQUEST *req)
     in.ca_not_after = ca.not_after;
     in.ca_spki = ca.spki;
     req->decision = cmpsrv_policy_decide_cert(&in, &req->why);
-    return req->decision != NULL && find_unconfirmed(req);
+    return req->decision != NULL && find_unconfirmed(req) && check_entity(req);
 }
 
+/* Client mode: one certificate less. RA mode: the end entity is what was asked for last. */
 static int collect_end_entity(CMPSRV_REQUEST *req)
 {
     const CMPSRV_DECISION *d = req->decision;
-    CMPSRV_CHANGE *ch = cmpsrv_changes_add(&req->changes, CMPSRV_CHANGE_ENTITY_UPSERT);
+    CMPSRV_CHANGE *ch =
+        cmpsrv_changes_add(&req->changes, req->alias->ra_mode ? CMPSRV_CHANGE_ENTITY_UPSERT
+                                                              : CMPSRV_CHANGE_ENTITY_USE);
     CMPSRV_END_ENTITY_ROW *e;
 
     if (ch == NULL)
         return 0;
     e = &ch->u.entity;
     snprintf(e->name, sizeof(e->name), "%s", d->end_entity);
+    e->updated_at = req->now;
+    if (!req->alias->ra_mode)
+        return 1;
     snprintf(e->end_entity_profile, sizeof(e->end_entity_profile), "%s", d->end_entity_profile);
     snprintf(e->certificate_profile, sizeof(e->certificate_profile), "%s", d->certificate_profile);
     memcpy(e->subject_hash, d->subject_hash, CMPSRV_HASH);
     memcpy(e->ca_id, req->ca->id, CMPSRV_HASH);
-    e->status = 40; /* generated, as EJBCA numbers it */
-    e->updated_at = req->now;
+    e->status = CMPSRV_ENTITY_GENERATED;
     return cmpsrv_bytes_set(&e->subject, cmpsrv_bytes_slice(&d->subject));
 }
 

@@ -47,10 +47,15 @@ static int load_certificate(CMPSRV_REQUEST *req)
                          cmpsrv_hex(s, serial, sizeof(serial)));
 }
 
-/* An RA may revoke what its alias's CA issued: what it may do there is no authority over another
- * CA's certificates. */
+/* An end entity may revoke its own certificates, an RA what its alias's CA issued: what it may do
+ * there is no authority over another CA's certificates. */
 static int check_ca(CMPSRV_REQUEST *req)
 {
+    const CMPSRV_IDENTITY *id = &req->auth.identity;
+
+    if (!id->is_ra && strcmp(id->entity, req->cert.end_entity) != 0)
+        return cmpsrv_refuse(&req->why, CMPSRV_R_NOT_AUTHORIZED,
+                             "RFC 9810 5.3.9: the certificate is not end entity %s's", id->entity);
     return req->cert_ca == req->ca ||
            cmpsrv_refuse(&req->why, CMPSRV_R_NOT_AUTHORIZED,
                          "RFC 9810 5.3.9: this RA is none for CA %s", req->cert_ca->conf->name);

@@ -55,7 +55,7 @@ static int add_entity(CMPSRV_CHANGES *changes, const CMPSRV_CA *ca, const CMPSRV
     snprintf(ch->u.entity.name, sizeof(ch->u.entity.name), "%s", what->name);
     memcpy(ch->u.entity.subject_hash, d->subject_hash, CMPSRV_HASH);
     memcpy(ch->u.entity.ca_id, ca->id, CMPSRV_HASH);
-    ch->u.entity.status = 40; /* generated, as EJBCA numbers it */
+    ch->u.entity.status = CMPSRV_ENTITY_GENERATED;
     ch->u.entity.updated_at = cmpsrv_time_now();
     return cmpsrv_bytes_set(&ch->u.entity.subject, cmpsrv_bytes_slice(&d->subject));
 }

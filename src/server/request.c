@@ -61,13 +61,6 @@ static int stage_transaction(CMPSRV_REQUEST *req)
     return found >= 0;
 }
 
-static int stage_resolve(CMPSRV_REQUEST *req)
-{
-    cmpsrv_policy_resolve(req->snap->conf, req->alias, &req->target);
-    req->ca = cmpsrv_snapshot_ca(req->snap, req->target.ca);
-    return 1; /* what could not be resolved is refused by decide, after authentication */
-}
-
 /* ---- what auth asks ----------------------------------------------------------------------------
  */
 
@@ -101,6 +94,9 @@ static int stage_authenticate(CMPSRV_REQUEST *req)
         .msg = &req->msg,
         .alias = req->alias,
         .ca = req->target.ca,
+        .entity = req->has_entity ? req->entity.name : "",
+        .entity_code = req->code,
+        .entity_problem = req->code_problem,
         .binding_key = req->srv->binding_key,
         .now = req->now,
         .ops = &auth_ops,
@@ -187,7 +183,7 @@ static const struct {
     {"decode", stage_decode},
     {"unwrap", stage_unwrap},
     {"transaction", stage_transaction}, /* AGAIN_FROM: here again after a conflict */
-    {"resolve", stage_resolve},
+    {"resolve", cmpsrv_stage_resolve},
     {"authenticate", stage_authenticate},
     {"decide", stage_decide},
     {"perform", stage_perform},
@@ -243,9 +239,14 @@ static void rewind_request(CMPSRV_REQUEST *req)
     cmpsrv_cert_row_clear(&req->cert);
     cmpsrv_txn_clear(&req->txn);
     cmpsrv_auth_result_clear(&req->auth);
+    cmpsrv_end_entity_row_clear(&req->entity);
+    cmpsrv_secret_free(req->code);
+    req->code = NULL;
+    req->ca = NULL;
     cmpsrv_bytes_clear(&req->body);
     cmpsrv_bytes_clear(&req->answer);
     req->has_txn = req->tid_used = req->is_replay = req->owns_txn = 0;
+    req->has_entity = 0;
     req->has_cert = req->is_reissue = req->accepted = req->body_error = 0;
     req->cert_ca = NULL;
     memset(&req->why, 0, sizeof(req->why));

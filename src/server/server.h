@@ -35,10 +35,10 @@ int cmpsrv_server_check(CMPSRV_SERVER *srv, const char *file, CMPSRV_CONF_ERRORS
 
 /* issue_ra.c: a certificate for a new key of a registration authority, in the store as active. */
 typedef struct cmpsrv_ra_issue_st {
-    const char *name;     /* of its end entity */
-    const char *subject;  /* text of a DN */
-    const char *key_type; /* as in CMPSRV_SETUP_CERT */
-    int64_t validity;     /* ms, cut at the CA's */
+    const char *name;                 /* of its end entity */
+    const char *subject;              /* text of a DN */
+    const char *key_type;             /* as in CMPSRV_SETUP_CERT */
+    int64_t validity;                 /* ms, cut at the CA's */
     const char *cert_file, *key_file; /* must not exist; the chain goes into cert_file, too */
     const char *operator_;            /* for the audit record */
 } CMPSRV_RA_ISSUE;

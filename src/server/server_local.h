@@ -105,6 +105,10 @@ struct cmpsrv_request_st {
     /* resolve, authenticate */
     CMPSRV_TARGET target;
     const CMPSRV_CA *ca; /* of target */
+    int has_entity;      /* client mode: `entity` is who should be asking */
+    CMPSRV_END_ENTITY_ROW entity;
+    CMPSRV_SECRET *code;      /* its code; NULL: none, because of ... */
+    const char *code_problem; /* static */
     CMPSRV_AUTH_RESULT auth;
     int owns_txn; /* the identity is the one that opened the transaction */
 
@@ -144,6 +148,13 @@ int cmpsrv_header_check_form(CMPSRV_REQUEST *req); /* H1-H7a: stateless, before 
 int cmpsrv_header_check_transaction(
     CMPSRV_REQUEST *req); /* H5c, H5d, H7b, owner: after authentication */
 int cmpsrv_header_check_policy(CMPSRV_REQUEST *req); /* H9 by operation, H15 */
+
+/* ---- resolve.c
+ * -------------------------------------------------------------------------------------------------
+ */
+int cmpsrv_stage_resolve(CMPSRV_REQUEST *req);
+/* Whether its status and what is left of its code allow another certificate. */
+int cmpsrv_entity_may_enrol(const CMPSRV_END_ENTITY_ROW *e);
 
 /* ---- transaction.c: states as a table, rows for commit ------------------------------------------
  */

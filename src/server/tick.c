@@ -8,6 +8,7 @@
 
 #include "server/server_local.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include <openssl/crypto.h>
@@ -56,7 +57,7 @@ static int collect_expiry_audit(CMPSRV_CHANGES *changes, const CMPSRV_TXN *t,
  * gone: revoked. */
 static int collect_unconfirmed(CMPSRV_SERVER *srv, const CMPSRV_CONF_ALIAS *alias,
                                const CMPSRV_TXN *t, int64_t now, CMPSRV_CHANGES *changes,
-                               const char **event, CMPSRV_REFUSAL *why)
+                               const char **event, char owner[256], CMPSRV_REFUSAL *why)
 {
     int keep = alias != NULL && alias->unconfirmed == CMPSRV_UNCONFIRMED_KEEP;
     CMPSRV_CERT_ROW cert = {0};
@@ -75,10 +76,23 @@ static int collect_unconfirmed(CMPSRV_SERVER *srv, const CMPSRV_CONF_ALIAS *alia
             ch->u.status.revoked_at = keep ? 0 : now;
         }
         *event = keep ? kept_event : revoked_event;
+        snprintf(owner, 256, "%s", cert.end_entity);
         ok = ch != NULL && collect_expiry_audit(changes, t, &cert, *event);
     }
     cmpsrv_cert_row_clear(&cert);
     return ok;
+}
+
+/* Its code, if this was the last transaction that it is good for. */
+static int collect_erasure(CMPSRV_CHANGES *changes, const char *owner, int64_t now)
+{
+    CMPSRV_CHANGE *ch = cmpsrv_changes_add(changes, CMPSRV_CHANGE_ENTITY_ERASE);
+
+    if (ch == NULL)
+        return 0;
+    snprintf(ch->u.entity.name, sizeof(ch->u.entity.name), "%s", owner);
+    ch->u.entity.updated_at = now;
+    return 1;
 }
 
 static void count_expiry(CMPSRV_SERVER *srv, const CMPSRV_CA *ca, const char *event)
@@ -98,12 +112,13 @@ static int expire_row(CMPSRV_SERVER *srv, const CMPSRV_SNAPSHOT *snap, CMPSRV_TX
     const CMPSRV_CA *ca = cmpsrv_snapshot_ca_by_id(snap, t->ca_id);
     int open = t->state != CMPSRV_TXN_DONE;
     const char *event = NULL;
+    char owner[256] = "";
     CMPSRV_CHANGES changes = {0};
     CMPSRV_CHANGE *ch;
     CMPSRV_COMMIT outcome = CMPSRV_COMMIT_FAILED;
 
     *revoked = 0;
-    if (!open || collect_unconfirmed(srv, alias, t, now, &changes, &event, why)) {
+    if (!open || collect_unconfirmed(srv, alias, t, now, &changes, &event, owner, why)) {
         ch = cmpsrv_changes_add(&changes,
                                 open ? CMPSRV_CHANGE_TXN_UPDATE : CMPSRV_CHANGE_TXN_DELETE);
         if (ch != NULL) {
@@ -114,7 +129,8 @@ static int expire_row(CMPSRV_SERVER *srv, const CMPSRV_SNAPSHOT *snap, CMPSRV_TX
                 ch->u.txn.end = CMPSRV_END_EXPIRED;
                 ch->u.txn.expires = now + (alias == NULL ? 0 : alias->transaction_retention);
             }
-            outcome = cmpsrv_store_commit(srv->store, &changes, why);
+            if (owner[0] == '\0' || collect_erasure(&changes, owner, now))
+                outcome = cmpsrv_store_commit(srv->store, &changes, why);
         }
     }
     cmpsrv_changes_clear(&changes);

@@ -96,11 +96,24 @@ static int end_certificate(CMPSRV_REQUEST *req)
                                  0);
 }
 
+/* The end entity's code, if this was the last transaction that it is good for. */
+static int collect_erasure(CMPSRV_REQUEST *req)
+{
+    CMPSRV_CHANGE *ch = cmpsrv_changes_add(&req->changes, CMPSRV_CHANGE_ENTITY_ERASE);
+
+    if (ch == NULL)
+        return 0;
+    snprintf(ch->u.entity.name, sizeof(ch->u.entity.name), "%s", req->entity.name);
+    ch->u.entity.updated_at = req->now;
+    return 1;
+}
+
 int cmpsrv_transaction_collect(CMPSRV_REQUEST *req)
 {
     int update = req->type != NULL && !req->type->is_first;
     CMPSRV_CHANGE *ch;
     CMPSRV_TXN *t;
+    CMPSRV_TXN_STATE to;
 
     if (!leaves_row(req))
         return 1;
@@ -119,8 +132,11 @@ int cmpsrv_transaction_collect(CMPSRV_REQUEST *req)
     }
     if (!fill_signer(req, t) || !fill_answer(req, t))
         return cmpsrv_fail(&req->why, "out of memory");
-    if (!cmpsrv_transaction_may_move(update ? req->txn.state : (CMPSRV_TXN_STATE)0, t->state))
+    to = t->state; /* adding a change moves the list */
+    if (to == CMPSRV_TXN_DONE && req->has_entity && !collect_erasure(req))
+        return cmpsrv_fail(&req->why, "out of memory");
+    if (!cmpsrv_transaction_may_move(update ? req->txn.state : (CMPSRV_TXN_STATE)0, to))
         return cmpsrv_fail(&req->why, "no move from state %d to %d",
-                           update ? (int)req->txn.state : 0, (int)t->state);
+                           update ? (int)req->txn.state : 0, (int)to);
     return 1;
 }

@@ -16,6 +16,9 @@
 #define MODE     "operationmode: ra, authenticationmodule: HMAC, "
 #define ALIAS(x) SERVER CAS CPS EES "aliases: {a: {" MODE x "}}\n" /* line 5 */
 #define GOOD     "ra.endentityprofile: EE1, ra.certificateprofile: CP1, ra.caname: CA1, "
+#define KEY      ", store_key: " CANARY
+#define CLIENT(key, x)                                                                             \
+    "server: {store: 'sqlite:x'" key "}\n" CAS CPS "aliases: {a: {" x "}}\n" /* line 4 */
 #define MODULES(x)                                                                                 \
     SERVER CAS CPS EES "aliases: {a: {operationmode: ra, " GOOD "authenticationmodule: " x "}}\n"
 #define SECRET "authenticationparameters: " CANARY
@@ -80,8 +83,23 @@ static const struct {
     {ALIAS("ra.endentityprofile: EE1, ra.certificateprofile: CP1, ra.caname: CA2, "
            "authenticationparameters: '-'"),
      NULL, NULL},
-    {SERVER CAS CPS EES "aliases:\n  a:\n    authenticationmodule: HMAC\n",
-     "6: aliases a: operationmode: client: not supported yet (the default)", ""},
+    /* client mode */
+    {CLIENT(KEY, "authenticationmodule: HMAC"), NULL, NULL},
+    {CLIENT(KEY, "authenticationmodule: HMAC, extractusernamecomponent: UID, defaultca: CA1"), NULL,
+     NULL},
+    {CLIENT("", "authenticationmodule: HMAC"),
+     "4: aliases a: operationmode: client needs server.store_key", ""},
+    {CLIENT(KEY, "authenticationmodule: HMAC, authenticationparameters: " CANARY),
+     "4: aliases a: authenticationparameters: HMAC takes the end entity's code in client mode", ""},
+    {CLIENT(KEY, "authenticationmodule: HMAC, responseprotection: pbe"),
+     "4: aliases a: responseprotection: pbe in client mode", "signature or mirror"},
+    {CLIENT(KEY, "authenticationmodule: HMAC, extractusernamecomponent: XYZ"),
+     "4: aliases a: extractusernamecomponent: \"XYZ\" is no DN attribute", ""},
+    {CLIENT(KEY, "authenticationmodule: EndEntityCertificate, authenticationparameters: CA1"),
+     "4: aliases a: authenticationmodule: EndEntityCertificate: not supported yet in client mode",
+     ""},
+    {CLIENT(KEY, "authenticationmodule: RegTokenPwd"),
+     "4: aliases a: authenticationmodule: RegTokenPwd: not supported yet", ""},
     {SERVER CAS CPS EES "aliases:\n  a:\n    operationmode: ra\n",
      "6: aliases a: authenticationmodule: RegTokenPwd: not supported yet (the default)", ""},
     {MODULES("EndEntityCertificate, authenticationparameters: CA1"), NULL, NULL},
@@ -222,7 +240,6 @@ static void test_all_errors_in_order(void)
         "cmp-server.yaml:12: certificate_profiles P: validity: ",
         "cmp-server.yaml:13: certificate_profiles P: available_cas: ",
         "cmp-server.yaml:16: aliases a: operationmode: ",
-        "cmp-server.yaml:16: aliases a: ra.endentityprofile: ",
         "cmp-server.yaml:17: aliases a: authenticationmodule: ",
         "cmp-server.yaml:18: aliases a: pbm_iterations: ",
         "cmp-server.yaml:19: aliases a: ra.certificateprofile: ",

@@ -112,6 +112,7 @@ static const struct {
                                  "{env: CMPSRV_TEST_UNSET_" CANARY "}", "{" CANARY ": x}",
                                  "{file: secret, env: " CANARY "}", "[" CANARY "]",
                                  "{file: [" CANARY "]}", "{" CANARY "}")},
+    {"DN, or a DN attribute", WRONG("''", "\"a\\x01b\"")},
     {"text of a DN", WRONG("\"a\\x01b\"", "''")},
     {"octets in hex", WRONG("0", "0x00", "zz", "''", "00 11")},
     {"list with a parameter", WRONG("''", "[]", "[{file: missing}]", "[['" CANARY "']]", "[a, b]",
@@ -251,7 +252,6 @@ static void test_later_words(void)
         const char *section, *key, *value, *part;
     } cases[] = {
         {"server", "store", "postgresql://h/d", "postgresql://: not supported yet"},
-        {"aliases", "operationmode", "client", "client: not supported yet"},
         {"aliases", "operationmode", "proxy", "is not known"},
         {"aliases", "authenticationmodule", "RegTokenPwd", "RegTokenPwd: not supported yet"},
         {"aliases", "authenticationmodule", "[DnPartPwd]", "DnPartPwd: not supported yet"},

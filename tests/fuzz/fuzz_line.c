@@ -106,6 +106,14 @@ static void make_deployment(void)
     }
 }
 
+static unsigned long granted; /* certificates: a target that gets none looks at nothing */
+
+static void say_how_much(void)
+{
+    fprintf(stderr, "%lu certificates granted\n", granted);
+    remove_deployment();
+}
+
 static void renew_deployment(void)
 {
     static unsigned n;
@@ -113,7 +121,7 @@ static void renew_deployment(void)
     if (n++ % ANEW_AFTER != 0)
         return;
     if (server == NULL)
-        atexit(remove_deployment);
+        atexit(say_how_much);
     else
         remove_deployment();
     make_deployment();
@@ -144,13 +152,14 @@ static CMPSRV_SLICE element(CMPSRV_SLICE seq, size_t i)
     return tlv;
 }
 
-/* The field with that tag among the elements of a SEQUENCE. */
-static CMPSRV_SLICE tagged(CMPSRV_SLICE seq, int tag)
+/* The optional field [n] of a header: behind pvno, sender and recipient, which have tags like it.
+ */
+static CMPSRV_SLICE header_field(CMPSRV_SLICE header, int n)
 {
     CMPSRV_SLICE tlv;
 
-    for (size_t i = 0; (tlv = element(seq, i)).p != NULL; i++)
-        if (tlv.p[0] == tag)
+    for (size_t i = 3; (tlv = element(header, i)).p != NULL; i++)
+        if (tlv.p[0] == DER_CONTEXT_CONSTRUCTED(n))
             return tlv;
     return tlv;
 }
@@ -177,7 +186,7 @@ static void set_header_octets(RUN *r, int field, const unsigned char *p, size_t 
     cmpsrv_derw_put(&w, DER_OCTET_STRING, cmpsrv_slice(p, n));
     cmpsrv_derw_end(&w);
     MUST(cmpsrv_derw_finish(&w, &by));
-    replace(r, tagged(header, DER_CONTEXT_CONSTRUCTED(field)), cmpsrv_bytes_slice(&by));
+    replace(r, header_field(header, field), cmpsrv_bytes_slice(&by));
     cmpsrv_bytes_clear(&by);
 }
 
@@ -201,17 +210,16 @@ static void protect(RUN *r)
 {
     const CMPSRV_MAC_POLICY policy = {.macs = 31, .pbm_owf = 31, 100, 1000, 1, 1000};
     CMPSRV_SLICE der = cmpsrv_bytes_slice(&r->der), header = element(der, 0),
-                 body = element(der, 1), old = element(der, 2), alg;
+                 body = element(der, 1), old = element(der, 2), field, alg;
     CMPSRV_BYTES mac = {NULL, 0}, by = {NULL, 0};
     CMPSRV_MAC_PARAMS params;
     CMPSRV_SECRET *secret;
     CMPSRV_MAC_KEY *key;
     CMPSRV_DERW w = {0};
 
-    if (header.p == NULL || old.p == NULL ||
-        (alg = tagged(header, DER_CONTEXT_CONSTRUCTED(1))).p == NULL || alg.n < 4)
+    if (header.p == NULL || old.p == NULL || (field = header_field(header, 1)).p == NULL)
         return;
-    if (!cmpsrv_der_get(&alg, DER_CONTEXT_CONSTRUCTED(1), &alg) ||
+    if (!cmpsrv_der_get(&field, DER_CONTEXT_CONSTRUCTED(1), &alg) ||
         !cmpsrv_mac_params_parse(alg, &policy, &params, NULL))
         return;
     secret = cmpsrv_secret_new(SECRET, strlen(SECRET));
@@ -245,7 +253,7 @@ static void prepare(RUN *r, int what)
 /* ---- what must hold of an answer ---------------------------------------------------------------
  */
 
-/* The first Certificate in a CertRepMessage that is granted. */
+/* The Certificate in a CertRepMessage that is granted: the one that is not the CA's. */
 static CMPSRV_SLICE find_certificate(CMPSRV_SLICE body)
 {
     CMPSRV_SLICE tlv, none = {NULL, 0};
@@ -253,7 +261,7 @@ static CMPSRV_SLICE find_certificate(CMPSRV_SLICE body)
 
     for (size_t i = 0; (tlv = tree_get(body, i)).p != NULL; i++)
         if (tlv.p[0] == DER_SEQUENCE && cmpsrv_cert_view(tlv, &v, NULL) &&
-            cmpsrv_extension_find(v.extensions, CMPSRV_OID_AUTHORITY_KEY_ID, NULL, NULL) == 1)
+            !cmpsrv_slice_eq(v.issuer, v.subject))
             return tlv;
     return none;
 }
@@ -306,6 +314,7 @@ static void send_message(RUN *r)
         cert = find_certificate(msg.body);
         if (cert.p != NULL) {
             check_certificate(cmpsrv_bytes_slice(&r->der), cert);
+            granted++;
             MUST(cmpsrv_sha256(cert, r->hash));
         }
     }

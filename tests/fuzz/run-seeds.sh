@@ -10,5 +10,10 @@ for dir in "$src"/tests/fuzz/seeds/*/; do
         echo "fuzz_$target: $out"
         exit 1
     }
+    # The sequences of messages must get somewhere.
+    if [ "$target" = line ] && ! echo "$out" | grep -qx '[4-9] certificates granted'; then
+        echo "fuzz_line: $out"
+        exit 1
+    fi
     echo "fuzz_$target: $(ls "$dir" | wc -l) seeds"
 done

@@ -69,6 +69,24 @@ static void test_every_body(void)
         }
 }
 
+/* In client mode an end entity asks for itself; in RA mode it is nobody, as above. */
+static void test_client_mode(void)
+{
+    CMPSRV_CONF_ALIAS client = {.name = (char *)"c", .ra_mode = 0};
+    CMPSRV_TARGET t = {.alias = &client, .ca = &own}, ra = {.alias = &alias, .ca = &own};
+    CMPSRV_IDENTITY entity = {.proven = 1, .entity = "device"}, nobody = {.proven = 1},
+                    unproven = {.entity = "device"};
+
+    for (int body = 0; body < CMPSRV_BODY__COUNT; body++) {
+        int served = ((REQUESTS | FOLLOW) & 1u << body) != 0, follow = (FOLLOW & 1u << body) != 0;
+
+        CU_ASSERT_EQUAL(cmpsrv_policy_authorize(&entity, body, &t, NULL), served);
+        CU_ASSERT_EQUAL(cmpsrv_policy_authorize(&entity, body, &ra, NULL), follow);
+        CU_ASSERT_EQUAL(cmpsrv_policy_authorize(&nobody, body, &t, NULL), follow);
+        CU_ASSERT_EQUAL(cmpsrv_policy_authorize(&unproven, body, &t, NULL), 0);
+    }
+}
+
 static void test_no_ca(void)
 {
     CMPSRV_TARGET t = {.alias = &alias, .ee_profile = &devices};
@@ -79,4 +97,4 @@ static void test_no_ca(void)
     CU_ASSERT_EQUAL(why.reason, CMPSRV_R_WRONG_AUTHORITY);
 }
 
-TEST_MAIN("authority", TEST(test_every_body), TEST(test_no_ca))
+TEST_MAIN("authority", TEST(test_every_body), TEST(test_client_mode), TEST(test_no_ca))

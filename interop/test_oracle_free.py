@@ -1,0 +1,75 @@
+# SPDX-License-Identifier: Apache-2.0
+"""How long a refusal takes tells nobody who is registered. By rank, so that outliers count little; the answers themselves
+are compared in test_client_mode.py."""
+import math
+import os
+import pathlib
+import statistics
+import time
+
+import pytest
+
+import forge
+from test_client_mode import PATH, add, ask, code
+
+REQUESTS = 300
+ITERATIONS = 20000  # so that a derivation left out would be most of the time
+FAULT_BUILD = os.environ.get("CMPSRV_FAULT_BUILD") and pathlib.Path(os.environ["CMPSRV_FAULT_BUILD"])
+
+
+def mann_whitney(a, b):
+    """Two-sided p by the normal approximation, ties aside: times have hardly any."""
+    ranks = {}
+    for rank, (_, which, i) in enumerate(sorted([(x, 0, i) for i, x in enumerate(a)] + [(x, 1, i) for i, x in enumerate(b)]), 1):
+        ranks[which, i] = rank
+    u = sum(r for (which, _), r in ranks.items() if which == 0) - len(a) * (len(a) + 1) / 2
+    mean, deviation = len(a) * len(b) / 2, math.sqrt(len(a) * len(b) * (len(a) + len(b) + 1) / 12)
+    return math.erfc(abs(u - mean) / deviation / math.sqrt(2))
+
+
+def measure(server, cases, keys):
+    """Seconds of each request, the cases in turn, so that whatever else happens happens to all of them."""
+    times = {case: [] for case in cases}
+    for _ in range(REQUESTS):
+        for case, (secret, cn) in cases.items():
+            der = forge.Msg("ir", forge.cert_req_msg(keys(), cn), implicit=True).der(
+                forge.Secret(secret, kid=b"reference", iterations=ITERATIONS))
+            begun = time.perf_counter()
+            answer = server.send(der, PATH)
+            times[case].append(time.perf_counter() - begun)
+            assert answer.fail_info == ["badMessageCheck"]
+    return times
+
+
+def told_apart(times):
+    """Pairs of cases that differ: p below 1e-4, and medians more than 5 % apart."""
+    cases = list(times)
+    return {(a, b) for i, a in enumerate(cases) for b in cases[i + 1:]
+            if mann_whitney(times[a], times[b]) < 1e-4 and
+            abs(statistics.median(times[a]) / statistics.median(times[b]) - 1) > 0.05}
+
+
+def make_cases(server, keys):
+    used = code(add(server, "oracle used"))
+    assert ask(server, used, keys, "oracle used")[1].status == 0
+    add(server, "oracle open")
+    return {"unknown user": ("x", "nobody"), "wrong secret": ("x", "oracle open"), "used code": (used.secret, "oracle used")}
+
+
+def test_refusals_take_the_same_time(make_server, keys, capsys):
+    server = make_server()
+    cases = make_cases(server, keys)
+    runs = [measure(server, cases, keys) for _ in range(2)]
+    with capsys.disabled():
+        for times in runs:
+            print("\nmedian ms:", {case: round(1000 * statistics.median(t), 2) for case, t in times.items()}, end="")
+        print()
+    assert not told_apart(runs[0]) & told_apart(runs[1])
+
+
+@pytest.mark.skipif(not FAULT_BUILD, reason="CMPSRV_FAULT_BUILD names no build with planted faults")
+def test_a_derivation_left_out_is_found(make_server, keys):
+    server = make_server(start=False, build=FAULT_BUILD)
+    server.start({"CMPSRV_FAULT": "no-dummy-derivation"})
+    cases = make_cases(server, keys)
+    assert ("unknown user", "wrong secret") in told_apart(measure(server, cases, keys))

@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What a request is aimed at: in RA mode the alias says it, in client mode the end entity that
+ * asks, which is looked for here before anybody is known. Reads only, and tells nobody: whoever is
+ * not found, or has no code, goes on to be refused as one with a wrong code is.
+ */
+#include "config.h"
+
+#include "server/server_local.h"
+
+#include <string.h>
+
+#include <openssl/crypto.h>
+
+/* ---- whose code the sender should have ---------------------------------------------------------
+ */
+
+/* Each: 1 found, 0 not, -1 the store failed. */
+
+static int by_name(CMPSRV_REQUEST *req, const char *name)
+{
+    return cmpsrv_store_entity_get(req->srv->store, name, &req->entity, &req->why);
+}
+
+/* The certificate that the transaction is about has its owner's name. */
+static int by_transaction(CMPSRV_REQUEST *req)
+{
+    CMPSRV_CERT_ROW cert = {0};
+    int found;
+
+    if (!req->has_txn || req->txn.serial_len == 0)
+        return 0;
+    found =
+        cmpsrv_store_cert_get(req->srv->store, req->txn.ca_id,
+                              cmpsrv_slice(req->txn.serial, req->txn.serial_len), &cert, &req->why);
+    if (found == 1)
+        found = by_name(req, cert.end_entity);
+    cmpsrv_cert_row_clear(&cert);
+    return found;
+}
+
+/* senderKID is the name (RFC 9483 3.1: the reference of the secret). */
+static int by_sender_kid(CMPSRV_REQUEST *req)
+{
+    CMPSRV_SLICE kid = req->msg.sender_kid;
+    char name[sizeof(req->entity.name)];
+
+    if (kid.n == 0 || kid.n >= sizeof(name) || memchr(kid.p, 0, kid.n) != NULL)
+        return 0;
+    memcpy(name, kid.p, kid.n);
+    name[kid.n] = '\0';
+    return by_name(req, name);
+}
+
+/* By the attribute that is the username, else by the whole subject. */
+static int by_subject(CMPSRV_REQUEST *req, CMPSRV_SLICE subject)
+{
+    unsigned char hash[CMPSRV_HASH];
+    char *name;
+    int found = 0;
+
+    if (subject.p == NULL || cmpsrv_name_is_empty(subject) || !cmpsrv_name_check(subject, NULL))
+        return 0;
+    if ((name = cmpsrv_username_of(req->alias, subject)) != NULL)
+        found = by_name(req, name);
+    OPENSSL_free(name);
+    if (found != 0 || !cmpsrv_name_hash(subject, hash, NULL))
+        return found;
+    found = cmpsrv_store_entity_by_subject(req->srv->store, hash, &req->entity, &req->why);
+    if (found == 2)
+        cmpsrv_log(req->srv->log, CMPSRV_LOG_WARNING,
+                   "several end entities have the subject of a request: none is taken");
+    return found == 2 ? 0 : found;
+}
+
+/* Read again when it is decided: what is wrong with it is said after authentication only. */
+static int by_request(CMPSRV_REQUEST *req)
+{
+    CMPSRV_CERT_REQUEST cr = {0};
+    int ok;
+
+    switch (req->msg.body_type) {
+    case CMPSRV_BODY_IR:
+    case CMPSRV_BODY_CR:
+        ok = cmpsrv_crmf_parse(req->msg.body_value, &cr, NULL);
+        break;
+    case CMPSRV_BODY_P10CR:
+        ok = cmpsrv_p10_parse(req->msg.body_value, &cr, NULL);
+        break;
+    default:
+        ok = 0;
+    }
+    return ok ? by_subject(req, cr.subject) : 0;
+}
+
+static int by_certificate(CMPSRV_REQUEST *req)
+{
+    CMPSRV_REV_DETAILS rev;
+    CMPSRV_CERT_ROW cert = {0};
+    int found = 0;
+
+    if (req->msg.body_type != CMPSRV_BODY_RR || !cmpsrv_rr_parse(req->msg.body_value, &rev, NULL))
+        return 0;
+    for (size_t i = 0; i < req->snap->cas_n && found == 0; i++)
+        if (cmpsrv_name_eq(rev.issuer, cmpsrv_bytes_slice(&req->snap->cas[i]->issuer.subject)))
+            found = cmpsrv_store_cert_get(req->srv->store, req->snap->cas[i]->id, rev.serial, &cert,
+                                          &req->why);
+    if (found == 1)
+        found = by_name(req, cert.end_entity);
+    cmpsrv_cert_row_clear(&cert);
+    return found;
+}
+
+static int find_entity(CMPSRV_REQUEST *req)
+{
+    static int (*const ways[])(CMPSRV_REQUEST *) = {by_transaction, by_sender_kid, by_request,
+                                                    by_certificate};
+    int found = 0;
+
+    for (size_t i = 0; i < CMPSRV_ARRAY_SIZE(ways) && found == 0; i++)
+        found = ways[i](req);
+    req->has_entity = found == 1;
+    return found >= 0;
+}
+
+/* ---- its code ----------------------------------------------------------------------------------
+ */
+
+/* As much work whether there is a code or not. */
+static int open_code(CMPSRV_REQUEST *req)
+{
+    static const unsigned char nothing[48] = {0};
+    CMPSRV_END_ENTITY_ROW nobody = {.code_kind = CMPSRV_CODE_CLEAR};
+    CMPSRV_REFUSAL why = {0};
+
+    req->code_problem = !req->has_entity                            ? "no such end entity"
+                        : req->entity.code_kind == CMPSRV_CODE_NONE ? "the end entity has no code"
+                        : req->entity.code_kind != CMPSRV_CODE_CLEAR
+                            ? "the end entity has a hashed code only, a MAC needs one in the clear"
+                            : NULL;
+    if (req->code_problem != NULL) {
+        if (!cmpsrv_bytes_set(&nobody.code, cmpsrv_slice(nothing, sizeof(nothing))))
+            return cmpsrv_fail(&req->why, "out of memory");
+        cmpsrv_secret_free(cmpsrv_store_code_open(req->srv->store, &nobody, NULL));
+        cmpsrv_end_entity_row_clear(&nobody);
+        return 1;
+    }
+    req->code = cmpsrv_store_code_open(req->srv->store, &req->entity, &why);
+    if (req->code == NULL) {
+        req->code_problem = "the code of the end entity cannot be decrypted";
+        cmpsrv_log(req->srv->log, CMPSRV_LOG_ERROR, "%s", why.detail);
+    }
+    return 1;
+}
+
+int cmpsrv_entity_may_enrol(const CMPSRV_END_ENTITY_ROW *e)
+{
+    return e->remaining != 0 &&
+           (e->status == CMPSRV_ENTITY_NEW || e->status == CMPSRV_ENTITY_FAILED ||
+            e->status == CMPSRV_ENTITY_INITIALIZED || e->status == CMPSRV_ENTITY_INPROCESS ||
+            e->status == CMPSRV_ENTITY_KEYRECOVERY);
+}
+
+int cmpsrv_stage_resolve(CMPSRV_REQUEST *req)
+{
+    if (req->alias->ra_mode) {
+        cmpsrv_policy_resolve(req->snap->conf, req->alias, &req->target);
+        req->ca = cmpsrv_snapshot_ca(req->snap, req->target.ca);
+        return 1; /* what could not be resolved is refused by decide, after authentication */
+    }
+    req->target = (CMPSRV_TARGET){.alias = req->alias};
+    if (!find_entity(req) || !open_code(req))
+        return 0;
+    if (!req->has_entity)
+        return 1;
+    req->ca = cmpsrv_snapshot_ca_by_id(req->snap, req->entity.ca_id);
+    cmpsrv_policy_resolve_entity(req->snap->conf, req->alias, &req->entity,
+                                 req->ca == NULL ? NULL : req->ca->conf, &req->target);
+    return 1;
+}
