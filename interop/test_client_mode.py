@@ -136,6 +136,16 @@ def test_a_client_that_starts_over(server, keys):
     assert entity(server, "starts over")["code"] == "none"
 
 
+def test_the_transaction_id_of_another(server, keys):
+    one, two = code(add(server, "tid one")), code(add(server, "tid two"))
+    msg, answer = ask(server, one, keys, "tid one", implicit=False)
+    theirs = forge.Msg("ir", forge.cert_req_msg(keys(), "tid two"), tid=msg.tid)
+    assert server.send(theirs.der(two), PATH).fail_info == ["transactionIdInUse"]
+    conf = forge.Msg("certConf", forge.cert_conf(answer.cert), tid=msg.tid, recip_nonce=answer.nonce)
+    assert server.send(conf.der(two), PATH).fail_info == ["badMessageCheck"]
+    assert server.confirm(msg, answer, one, PATH).body == "pkiconf"
+
+
 @pytest.mark.parametrize("status", ["generated", "revoked", "historical"])
 def test_the_status_counts(server, keys, status):
     name = f"is {status}"

@@ -22,13 +22,14 @@ static int by_name(CMPSRV_REQUEST *req, const char *name)
     return cmpsrv_store_entity_get(req->srv->store, name, &req->entity, &req->why);
 }
 
-/* The certificate that the transaction is about has its owner's name. */
+/* Of a message that goes on with a transaction: the certificate that it is about has its owner's
+ * name. */
 static int by_transaction(CMPSRV_REQUEST *req)
 {
     CMPSRV_CERT_ROW cert = {0};
     int found;
 
-    if (!req->has_txn || req->txn.serial_len == 0)
+    if (req->type->is_first || !req->has_txn || req->txn.serial_len == 0)
         return 0;
     found =
         cmpsrv_store_cert_get(req->srv->store, req->txn.ca_id,

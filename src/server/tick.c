@@ -66,6 +66,8 @@ static int collect_unconfirmed(CMPSRV_SERVER *srv, const CMPSRV_CONF_ALIAS *alia
                                       &cert, why);
     int ok = found >= 0;
 
+    if (found == 1)
+        snprintf(owner, 256, "%s", cert.end_entity);
     if (found == 1 && cert.status == CMPSRV_CERT_UNCONFIRMED) {
         if ((ch = cmpsrv_changes_add(changes, CMPSRV_CHANGE_CERT_STATUS)) != NULL) {
             memcpy(ch->u.status.ca_id, cert.ca_id, CMPSRV_HASH);
@@ -76,7 +78,6 @@ static int collect_unconfirmed(CMPSRV_SERVER *srv, const CMPSRV_CONF_ALIAS *alia
             ch->u.status.revoked_at = keep ? 0 : now;
         }
         *event = keep ? kept_event : revoked_event;
-        snprintf(owner, 256, "%s", cert.end_entity);
         ok = ch != NULL && collect_expiry_audit(changes, t, &cert, *event);
     }
     cmpsrv_cert_row_clear(&cert);

@@ -18,7 +18,11 @@
 #define HMAC_SHA1 "\x30\x0a\x06\x08\x2b\x06\x01\x05\x05\x08\x01\x02"
 
 static const CMPSRV_MAC_POLICY policy = {CMPSRV_MD_SHA1 | CMPSRV_MD_SHA256,
-                                         CMPSRV_MD_SHA256 | CMPSRV_MD_SHA512, 100, 100000};
+                                         CMPSRV_MD_SHA256 | CMPSRV_MD_SHA512,
+                                         100,
+                                         100000,
+                                         1000,
+                                         100000};
 
 /* ---- PasswordBasedMac
  * ---------------------------------------------------------------------------------------- */
