@@ -111,7 +111,8 @@ static void test_iterations(void)
         I("\x01\x00\x00\x00\x00\x00\x00\x01\xf4", CMPSRV_R_BAD_ALG), /* 2^64 + 500 */
         I("", CMPSRV_R_BAD_ALG),
     };
-    static const CMPSRV_MAC_POLICY careless = {ALL, ALL, -5, INT64_MAX};
+    static const CMPSRV_MAC_POLICY careless = {
+        .macs = ALL, .pbm_owf = ALL, .pbm_iterations_min = -5, .pbm_iterations_max = INT64_MAX};
     ALG a = usual();
 
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
@@ -169,7 +170,10 @@ static void test_algorithms(void)
     CMPSRV_MAC_PARAMS p;
 
     for (size_t i = 0; i < sizeof(owfs) / sizeof(owfs[0]); i++) {
-        CMPSRV_MAC_POLICY others = {ALL, ALL & ~owfs[i].md, 100, 1000};
+        CMPSRV_MAC_POLICY others = {.macs = ALL,
+                                    .pbm_owf = ALL & ~owfs[i].md,
+                                    .pbm_iterations_min = 100,
+                                    .pbm_iterations_max = 1000};
         ALG a = usual();
 
         a.owf = owfs[i].oid;
@@ -178,7 +182,10 @@ static void test_algorithms(void)
         CU_ASSERT_EQUAL(parse_with(&a, &others, NULL), CMPSRV_R_BAD_ALG);
     }
     for (size_t i = 0; i < sizeof(macs) / sizeof(macs[0]); i++) {
-        CMPSRV_MAC_POLICY others = {ALL & ~macs[i].md, ALL, 100, 1000};
+        CMPSRV_MAC_POLICY others = {.macs = ALL & ~macs[i].md,
+                                    .pbm_owf = ALL,
+                                    .pbm_iterations_min = 100,
+                                    .pbm_iterations_max = 1000};
         ALG a = usual();
 
         a.mac = macs[i].oid;
@@ -272,7 +279,7 @@ static void test_kind(void)
 static CMPSRV_MAC_KEY *derive(unsigned owf, unsigned mac, int64_t iterations, CMPSRV_SLICE salt,
                               const char *secret)
 {
-    CMPSRV_MAC_PARAMS p = {salt, owf, mac, iterations};
+    CMPSRV_MAC_PARAMS p = {.salt = salt, .owf = owf, .mac = mac, .iterations = iterations};
     CMPSRV_SECRET *s = cmpsrv_secret_new(secret, strlen(secret));
     CMPSRV_MAC_KEY *k = cmpsrv_mac_key_derive(&p, s);
 
@@ -412,12 +419,16 @@ static void test_algid(void)
 {
     static const unsigned mds[] = {CMPSRV_MD_SHA1, CMPSRV_MD_SHA224, CMPSRV_MD_SHA256,
                                    CMPSRV_MD_SHA384, CMPSRV_MD_SHA512};
-    CMPSRV_MAC_PARAMS bad = {SALT16, 0, CMPSRV_MD_SHA1, 500};
+    CMPSRV_MAC_PARAMS bad = {.salt = SALT16, .mac = CMPSRV_MD_SHA1, .iterations = 500};
     CMPSRV_BYTES out = {0}, want;
     ALG a = usual();
 
     for (size_t i = 0; i < 25; i++) {
-        CMPSRV_MAC_PARAMS p = {S("other salt"), mds[i / 5], mds[i % 5], 1234}, back;
+        CMPSRV_MAC_PARAMS p = {.salt = S("other salt"),
+                               .owf = mds[i / 5],
+                               .mac = mds[i % 5],
+                               .iterations = 1234},
+                          back;
         CMPSRV_REFUSAL why = {0};
 
         CU_ASSERT_FATAL(cmpsrv_mac_algid(&p, SALT16, &out));
@@ -430,7 +441,8 @@ static void test_algid(void)
     }
     want = make_alg(&a);
     CU_ASSERT_FATAL(cmpsrv_mac_algid(
-        &(CMPSRV_MAC_PARAMS){SALT16, CMPSRV_MD_SHA256, CMPSRV_MD_SHA1, 500}, SALT16, &out));
+        &(CMPSRV_MAC_PARAMS){.owf = CMPSRV_MD_SHA256, .mac = CMPSRV_MD_SHA1, .iterations = 500},
+        SALT16, &out));
     CU_ASSERT(cmpsrv_slice_eq(cmpsrv_bytes_slice(&out), cmpsrv_bytes_slice(&want)));
     cmpsrv_bytes_clear(&out);
     cmpsrv_bytes_clear(&want);
