@@ -18,37 +18,50 @@ ACTIVE, REVOKED = 1, 2
 
 
 class Client:
+    """Every fourth is an RA with a certificate, every fourth an end entity with a code, the others share the RA's secret."""
+
     def __init__(self, server, n, keys):
         self.server, self.n, self.rounds = server, n, 0
+        self.credential, self.path, self.cn = server.credential, "/cmp/ra", None
+        if n % 4 == 1:
+            self.credential = server.ra(f"ra {n}")
+        if n % 4 == 2:
+            self.path, self.cn = "/cmp/client", f"client {n}"
+            server.admin("entity", "add", self.cn, "--dn", f"CN={self.cn}", "--code", f"code {n}", "--allowed-requests", "unlimited")
+            self.credential = forge.Secret(f"code {n}", kid=self.cn.encode())
         self.key = keys("ec:P-256" if n % 4 else "ed25519")
         self.status = {}  # serial: what the store must say in the end
         self.did = collections.Counter()
 
+    def send(self, msg):
+        return self.server.send(msg.der(self.credential), self.path)
+
     def enrol(self, body, **kwargs):
-        msg, der, answer = self.server.enrol(self.key, f"client {self.n} round {self.rounds}", body, **kwargs)
+        msg = forge.Msg(body, forge.cert_req_msg(self.key, self.cn or f"client {self.n} round {self.rounds}"), **kwargs)
+        der = msg.der(self.credential)
+        answer = self.server.send(der, self.path)
         assert (answer.body, answer.status) == ({"ir": "ip", "cr": "cp"}[body], 0), answer.fail_info
         return msg, der, answer
 
     def confirmed(self):
         msg, der, answer = self.enrol("ir")
-        assert self.server.send(der).der == answer.der  # a retransmission
-        assert self.server.confirm(msg, answer).body == "pkiconf"
+        assert self.server.send(der, self.path).der == answer.der  # a retransmission
+        assert self.server.confirm(msg, answer, self.credential, self.path).body == "pkiconf"
         self.status[answer.x509().serial_number] = ACTIVE
 
     def revoked(self):
         _, _, answer = self.enrol("cr", implicit=True)
-        rr = forge.Msg("rr", forge.rev_details(answer.x509(), 1)).der(self.server.credential)
-        assert self.server.send(rr).status == 0
+        assert self.send(forge.Msg("rr", forge.rev_details(answer.x509(), 1))).status == 0
         self.status[answer.x509().serial_number] = REVOKED
 
     def rejected(self):
         msg, _, answer = self.enrol("ir")
-        assert self.server.confirm(msg, answer, status=2).body == "pkiconf"
+        assert self.server.confirm(msg, answer, self.credential, self.path, status=2).body == "pkiconf"
         self.status[answer.x509().serial_number] = REVOKED
 
     def refused(self):
         bad = forge.Msg("ir", forge.cert_req_msg(self.key, "x")).der(forge.Secret("another"))
-        assert self.server.send(bad).fail_info == ["badMessageCheck"]
+        assert self.server.send(bad, self.path).fail_info == ["badMessageCheck"]
         assert self.server.send(b"0\x03\x02\x01").body == "error"
 
     def run(self, end):
@@ -76,19 +89,24 @@ def disturb(server, over):
 
 def test_sixteen_clients(make_server, keys, capsys):
     server = make_server(start=False).listen_admin()
-    server.alias(allow_mac_rr=True)
+    server.alias(allow_mac_rr=True, authenticationmodule=["HMAC", "EndEntityCertificate"],
+                 authenticationparameters=[{"file": "ra.secret"}, "ManagementCA"])
+    server.configure(lambda c: c["aliases"]["client"].update(allow_mac_rr=True))
     server.start()
+    clients = [Client(server, n, keys) for n in range(CLIENTS)]
     over, end = threading.Event(), time.monotonic() + SECONDS
     with concurrent.futures.ThreadPoolExecutor(CLIENTS + 1) as pool:
         operator = pool.submit(disturb, server, over)
-        running = [pool.submit(Client(server, n, keys).run, end) for n in range(CLIENTS)]
+        running = [pool.submit(client.run, end) for client in clients]
         try:
-            clients = [done.result() for done in running]
+            for done in running:
+                done.result()
         finally:
             over.set()
         disturbed = operator.result()
     expected = {k: v for c in clients for k, v in c.status.items()}
-    stored = {int.from_bytes(serial, "big"): status for serial, status in server.query("SELECT serial, status FROM certificate")}
+    stored = {int.from_bytes(serial, "big"): status
+              for serial, status in server.query("SELECT serial, status FROM certificate WHERE tid IS NOT NULL")}
     assert stored == expected and len(expected) >= CLIENTS
     did = sum((c.did for c in clients), collections.Counter())
     server.stop()  # 0, or a sanitizer has found something
