@@ -40,6 +40,7 @@ BROKEN = [
     ("a missing certificate", "certificate: signer.crt", "certificate: nothing.crt", "nothing.crt", "nothing.crt"),
     ("a key that is not the certificate's", "file:signer.key", "file:issuing.key", "issuing.key", "does not match"),
     ("a missing secret", "{file: ra.secret}", "{file: no.secret}", "no.secret", "no.secret"),
+    ("a key algorithm that nobody offers", "ed25519]", "ed25518]", "  ENDUSER:", "no crypto provider"),
     ("no YAML", "aliases:", "aliases: [", "aliases: [", ""),
 ]
 

@@ -29,6 +29,7 @@ def issue(cn, issuer=None, eku=None, days=30):
                .add_extension(x509.KeyUsage(digital_signature=issuer is not None, key_cert_sign=issuer is None,
                                             crl_sign=issuer is None, **usage), critical=True)
                .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
+               .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(ca_key.public_key()), critical=False)
                .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost"),
                                                            x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]),
                               critical=False))

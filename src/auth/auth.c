@@ -73,7 +73,8 @@ int cmpsrv_auth_run(const CMPSRV_AUTH_INPUT *in, CMPSRV_AUTH_RESULT *out, CMPSRV
     memset(out, 0, sizeof(*out));
     if (!check_is_protected(in->msg, why))
         return 0;
-    if (kind == CMPSRV_PROTECTION_SIGNATURE && !cmpsrv_sig_is_known(in->msg->protection_alg))
+    if (kind == CMPSRV_PROTECTION_SIGNATURE &&
+        !cmpsrv_sig_is_known(in->libctx, in->propq, in->msg->protection_alg))
         return cmpsrv_refuse(why, CMPSRV_R_BAD_ALG, "RFC 9481: protectionAlg is not known");
     for (size_t i = 0; i < in->alias->modules_n; i++) {
         size_t m = find_module(in->alias->modules[i].name);

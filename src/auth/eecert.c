@@ -99,7 +99,7 @@ static int check_key(const CMPSRV_AUTH_INPUT *in, X509 *cert, EVP_PKEY *key, CMP
     if ((X509_get_key_usage(cert) & KU_DIGITAL_SIGNATURE) == 0)
         return cmpsrv_refuse(why, CMPSRV_R_SIGNER_NOT_TRUSTED,
                              "RFC 9483 3.5: keyUsage of the signer has no digitalSignature");
-    if (EVP_PKEY_is_a(key, "RSA") && EVP_PKEY_get_bits(key) < in->alias->min_rsa_bits)
+    if (cmpsrv_key_is_rsa(key) && EVP_PKEY_get_bits(key) < in->alias->min_rsa_bits)
         return cmpsrv_refuse(why, CMPSRV_R_BAD_ALG, "the signer has an RSA key of %d bits, want %d",
                              EVP_PKEY_get_bits(key), (int)in->alias->min_rsa_bits);
     return 1;

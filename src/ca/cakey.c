@@ -392,7 +392,7 @@ static int check_key(const LOAD *l)
     if (public_key == NULL || EVP_PKEY_eq(public_key, s->key) != 1)
         return wrong(l, l->key, "%s does not match the certificate %s", l->part->key,
                      l->part->certificate);
-    if (EVP_PKEY_is_a(s->key, "RSA") && EVP_PKEY_get_bits(s->key) < MIN_RSA_BITS)
+    if (cmpsrv_key_is_rsa(s->key) && EVP_PKEY_get_bits(s->key) < MIN_RSA_BITS)
         return wrong(l, l->key, "%s: RSA with %d bits, want at least %d", l->part->key,
                      EVP_PKEY_get_bits(s->key), MIN_RSA_BITS);
     if (!cmpsrv_sig_algid(s->key, 0, &s->sig_alg, &why))

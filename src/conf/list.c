@@ -224,6 +224,14 @@ static int is_rsa_size(const char *p)
            bits % 1024 == 0;
 }
 
+/* What a provider may call an algorithm; whether one does is asked when the server loads. */
+static int is_provider_name(const char *text)
+{
+    size_t n = strspn(text, "abcdefghijklmnopqrstuvwxyz0123456789-");
+
+    return islower((unsigned char)text[0]) && text[n] == '\0' && n >= 2 && n <= 31;
+}
+
 const char *cmpsrv_conf_item_key_algorithm(const CONF_AT *at, const CONF_NODE *item)
 {
     const char *text = cmpsrv_conf_read_text(at, item);
@@ -232,6 +240,10 @@ const char *cmpsrv_conf_item_key_algorithm(const CONF_AT *at, const CONF_NODE *i
     if (text == NULL || cmpsrv_conf_find_word(at->row->type->words, text) != NULL)
         return text;
     if (strncmp(text, "rsa:", 4) == 0 && is_rsa_size(text + 4))
+        return text;
+    if (strncmp(text, "rsa-pss:", 8) == 0 && is_rsa_size(text + 8))
+        return text;
+    if (is_provider_name(text))
         return text;
     cmpsrv_conf_wrong(at, item, "\"%s\" is not known", cmpsrv_conf_quote(text, quoted));
     return NULL;

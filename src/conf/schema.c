@@ -167,8 +167,9 @@ TYPE(t_address) = {.allowed = "http://HOST:PORT, https://HOST:PORT or unix:PATH"
 TYPE(t_listen) = {.allowed = "list of http://HOST:PORT, https://HOST:PORT or unix:PATH", .set = cmpsrv_conf_set_list,
                   .clear = cmpsrv_conf_clear_list, .item = cmpsrv_conf_item_listen,
                   .words = w_listen};
-TYPE(t_key_algorithms) = {.allowed = "list of rsa:N (N = 2048, 3072, 4096, ... 16384), ec:P-256, "
-                          "ec:P-384, ec:P-521, ed25519, ed448", .set = cmpsrv_conf_set_list,
+TYPE(t_key_algorithms) = {.allowed = "list of rsa:N, rsa-pss:N (N = 2048, 3072, 4096, ... 16384), "
+                          "ec:P-256, ec:P-384, ec:P-521, ed25519, ed448, or what a provider offers, "
+                          "such as ml-dsa-44", .set = cmpsrv_conf_set_list,
                           .clear = cmpsrv_conf_clear_list,
                           .item = cmpsrv_conf_item_key_algorithm, .words = w_key_algorithms};
 TYPE(t_modules) = {.allowed = "list of HMAC, EndEntityCertificate (RegTokenPwd, DnPartPwd: not "

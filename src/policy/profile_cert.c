@@ -47,7 +47,7 @@ int cmpsrv_decide_key(const CMPSRV_POLICY_INPUT *in, CMPSRV_DECISION *d, CMPSRV_
         return cmpsrv_refuse(why, CMPSRV_R_BAD_KEY, "public key: it is the CA's");
     if (!cmpsrv_pubkey_decode(in->libctx, in->propq, in->request->spki, &d->key, name, why))
         return 0;
-    if (EVP_PKEY_is_a(d->key, "RSA") && EVP_PKEY_get_bits(d->key) < t->alias->min_rsa_bits)
+    if (cmpsrv_key_is_rsa(d->key) && EVP_PKEY_get_bits(d->key) < t->alias->min_rsa_bits)
         return cmpsrv_refuse(why, CMPSRV_R_BAD_KEY, "public key: %s, and min_rsa_bits is %lld",
                              name, (long long)t->alias->min_rsa_bits);
     if (!is_listed(&t->cert_profile->key_algorithms, name))

@@ -223,16 +223,16 @@ static void fill_head(CMPSRV_REQUEST *req, const CMPSRV_CA *ca, CMPSRV_ANSWER_HE
         head->confirm_wait_until = req->now + req->alias->confirm_wait_time;
 }
 
-/* The digest of the request's signature, on our key; what the signer signs with by itself, if the
- * request has none or its digest is too weak for us. */
+/* As the request was signed, on our key; without a signature to go by, or with a key that has a
+ * choice of one, what the signer signs with by itself. */
 static int choose_sig_alg(CMPSRV_REQUEST *req, const CMPSRV_SIGNER *signer)
 {
-    unsigned md = cmpsrv_sig_md(req->msg.protection_alg);
+    CMPSRV_SLICE own = cmpsrv_bytes_slice(&signer->sig_alg);
 
-    if ((md & (CMPSRV_MD_SHA256 | CMPSRV_MD_SHA384 | CMPSRV_MD_SHA512)) != 0 &&
-        cmpsrv_sig_algid(signer->key, md, &req->sig_alg, NULL))
+    if (cmpsrv_sig_md(own) != 0 && cmpsrv_sig_md(req->msg.protection_alg) != 0 &&
+        cmpsrv_sig_algid_like(signer->key, req->msg.protection_alg, &req->sig_alg))
         return 1;
-    return cmpsrv_bytes_set(&req->sig_alg, cmpsrv_bytes_slice(&signer->sig_alg));
+    return cmpsrv_bytes_set(&req->sig_alg, own);
 }
 
 static int set_up_signature(const CMPSRV_CA *ca, CMPSRV_ANSWER_HEAD *head, struct protector *p,

@@ -27,6 +27,24 @@ void cmpsrv_snapshot_free(CMPSRV_SNAPSHOT *s)
     OPENSSL_free(s);
 }
 
+/* Key algorithms that only a provider knows: whether one does. */
+static int check_key_algorithms(const CMPSRV_CONF_CERT_PROFILE *p, CMPSRV_SERVER *srv,
+                                CMPSRV_CONF_ERRORS *errors)
+{
+    int ok = 1;
+
+    for (size_t i = 0; i < p->key_algorithms.n; i++) {
+        const char *name = p->key_algorithms.v[i];
+
+        if (strchr(name, ':') != NULL || cmpsrv_pubkey_is_offered(srv->libctx, srv->propq, name))
+            continue;
+        cmpsrv_conf_error(errors, p->pos, "certificate_profiles", p->name, "key_algorithms",
+                          "no crypto provider offers keys called \"%s\"", name);
+        ok = 0;
+    }
+    return ok;
+}
+
 /* Everything is tried, so that one load tells all that is wrong. */
 static int load_rest(CMPSRV_SNAPSHOT *s, CMPSRV_SERVER *srv, CMPSRV_CONF_ERRORS *errors)
 {
@@ -42,6 +60,8 @@ static int load_rest(CMPSRV_SNAPSHOT *s, CMPSRV_SERVER *srv, CMPSRV_CONF_ERRORS 
         s->cas[i] = cmpsrv_ca_load(srv->libctx, srv->propq, &s->conf->cas[i], srv->log, errors);
         ok &= s->cas[i] != NULL;
     }
+    for (size_t i = 0; i < s->conf->cert_profiles_n; i++)
+        ok &= check_key_algorithms(&s->conf->cert_profiles[i], srv, errors);
     for (size_t i = 0; i < s->conf->ras_n; i++)
         ok &= (s->ras[i] = cmpsrv_ra_load(&s->conf->ras[i], errors)) != NULL;
     return ok;

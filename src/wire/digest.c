@@ -34,6 +34,14 @@ unsigned cmpsrv_md_from_name(const char *name)
     return 0;
 }
 
+unsigned cmpsrv_md_from_evp_name(const char *name)
+{
+    for (size_t i = 0; i < CMPSRV_ARRAY_SIZE(digests); i++)
+        if (EVP_MD_is_a(digests[i].evp(), name))
+            return digests[i].md;
+    return 0;
+}
+
 const char *cmpsrv_md_name(unsigned md)
 {
     for (size_t i = 0; i < CMPSRV_ARRAY_SIZE(digests); i++)

@@ -26,7 +26,7 @@ static const struct {
 int cmpsrv_popo_verify(OSSL_LIB_CTX *libctx, const char *propq, const CMPSRV_CERT_REQUEST *cr,
                        EVP_PKEY *key, unsigned digests, CMPSRV_REFUSAL *why)
 {
-    const char *type;
+    CMPSRV_SIG_SCHEME s;
 
     for (size_t i = 0; i < CMPSRV_ARRAY_SIZE(refused); i++)
         if (cr->pop == refused[i].kind)
@@ -35,12 +35,14 @@ int cmpsrv_popo_verify(OSSL_LIB_CTX *libctx, const char *propq, const CMPSRV_CER
         return cmpsrv_refuse(why, CMPSRV_R_BAD_POP, "unknown kind of proof of possession");
     if (cr->pop_signed.n == 0)
         return cmpsrv_refuse(why, CMPSRV_R_BAD_POP, "RFC 4211 4.1: nothing is signed");
-    /* A known algorithm for another kind of key proves nothing about this one. */
-    if ((type = cmpsrv_sig_key_type(cr->pop_alg)) != NULL && !EVP_PKEY_is_a(key, type))
+    /* An algorithm for another kind of key proves nothing about this one. */
+    if (!cmpsrv_sig_scheme_read(cr->pop_alg, &s, why))
+        return 0;
+    if (s.key_type != NULL && !cmpsrv_sig_scheme_fits(&s, key))
         return cmpsrv_refuse(why, CMPSRV_R_BAD_POP,
                              "RFC 4211 4.1: the signature is by a key of type %s, not by the one "
                              "in the request",
-                             type);
+                             s.key_type);
     if (cmpsrv_fault("no-pop"))
         return 1;
     return cmpsrv_sig_verify(libctx, propq, key, cr->pop_alg, digests, cr->pop_signed,

@@ -2,11 +2,14 @@
 /*
  * SubjectPublicKeyInfo of a stranger to an EVP_PKEY. The shape is checked here by table before
  * libcrypto sees any of it, and keys are built from their numbers: decoding a whole
- * SubjectPublicKeyInfo takes OpenSSL 3.0 about ten times as long. Which keys are allowed is policy.
+ * SubjectPublicKeyInfo takes OpenSSL 3.0 about ten times as long. What the table does not have may
+ * be a key that a provider knows by its OID. Which keys are allowed is policy.
  */
 #include "config.h"
 
+#include <ctype.h>
 #include <stdio.h>
+#include <string.h>
 
 #include <openssl/bn.h>
 #include <openssl/core_names.h>
@@ -69,7 +72,19 @@ static size_t bit_length(CMPSRV_SLICE magnitude)
     return bits;
 }
 
-static EVP_PKEY *build_rsa(const SPKI *s, CMPSRV_SLICE n, CMPSRV_SLICE e)
+/* RFC 4055 3.1: what a key of id-RSASSA-PSS may be used with; without parameters it is free. */
+static int push_pss(OSSL_PARAM_BLD *bld, const CMPSRV_PSS *pss)
+{
+    return pss->md == 0 ||
+           (OSSL_PARAM_BLD_push_utf8_string(bld, OSSL_PKEY_PARAM_RSA_DIGEST,
+                                            cmpsrv_md_name(pss->md), 0) &&
+            OSSL_PARAM_BLD_push_utf8_string(bld, OSSL_PKEY_PARAM_RSA_MGF1_DIGEST,
+                                            cmpsrv_md_name(pss->md), 0) &&
+            OSSL_PARAM_BLD_push_int(bld, OSSL_PKEY_PARAM_RSA_PSS_SALTLEN, (int)pss->salt));
+}
+
+static EVP_PKEY *build_rsa(const SPKI *s, const char *type, CMPSRV_SLICE n, CMPSRV_SLICE e,
+                           const CMPSRV_PSS *pss)
 {
     BIGNUM *bn_n = BN_bin2bn(n.p, (int)n.n, NULL), *bn_e = BN_bin2bn(e.p, (int)e.n, NULL);
     OSSL_PARAM_BLD *bld = OSSL_PARAM_BLD_new();
@@ -78,11 +93,11 @@ static EVP_PKEY *build_rsa(const SPKI *s, CMPSRV_SLICE n, CMPSRV_SLICE e)
 
     if (bld != NULL && bn_n != NULL && bn_e != NULL &&
         OSSL_PARAM_BLD_push_BN(bld, OSSL_PKEY_PARAM_RSA_N, bn_n) &&
-        OSSL_PARAM_BLD_push_BN(bld, OSSL_PKEY_PARAM_RSA_E, bn_e) &&
+        OSSL_PARAM_BLD_push_BN(bld, OSSL_PKEY_PARAM_RSA_E, bn_e) && push_pss(bld, pss) &&
         (params = OSSL_PARAM_BLD_to_param(bld)) != NULL)
-        key = key_from_params(s, "RSA", params);
+        key = key_from_params(s, type, params);
     if (key == NULL)
-        cmpsrv_fail(s->why, "cannot build the RSA key");
+        cmpsrv_fail(s->why, "cannot build the %s key", type);
     OSSL_PARAM_free(params);
     OSSL_PARAM_BLD_free(bld);
     BN_free(bn_n);
@@ -90,28 +105,50 @@ static EVP_PKEY *build_rsa(const SPKI *s, CMPSRV_SLICE n, CMPSRV_SLICE e)
     return key;
 }
 
-static int decode_rsa(const SPKI *s, EVP_PKEY **key, char name[32])
+static int decode_rsa_numbers(const SPKI *s, const char *type, const CMPSRV_PSS *pss,
+                              EVP_PKEY **key, size_t *bits)
 {
     CMPSRV_SLICE all = s->octets, seq, n, e;
-    size_t bits;
 
-    if (!cmpsrv_params_absent_or_null(s->parameters))
-        return cmpsrv_refuse(s->why, CMPSRV_R_BAD_KEY, "RFC 3279 2.3.1: RSA parameters not NULL");
     if (!cmpsrv_der_get(&all, DER_SEQUENCE, &seq) || all.n > 0 || !get_magnitude(&seq, &n) ||
         !get_magnitude(&seq, &e) || seq.n > 0)
         return cmpsrv_refuse(s->why, CMPSRV_R_BAD_KEY, "RFC 8017 A.1.1: not an RSAPublicKey");
-    bits = bit_length(n);
-    if (bits < RSA_MIN_BITS || bits > RSA_MAX_BITS)
+    *bits = bit_length(n);
+    if (*bits < RSA_MIN_BITS || *bits > RSA_MAX_BITS)
         return cmpsrv_refuse(s->why, CMPSRV_R_BAD_KEY, "RSA modulus of %zu bits, want %d to %d",
-                             bits, RSA_MIN_BITS, RSA_MAX_BITS);
+                             *bits, RSA_MIN_BITS, RSA_MAX_BITS);
     if ((n.p[n.n - 1] & 1) == 0)
         return cmpsrv_refuse(s->why, CMPSRV_R_BAD_KEY, "RSA modulus is even");
     if (e.n > RSA_MAX_EXPONENT || (e.p[e.n - 1] & 1) == 0 || (e.n == 1 && e.p[0] < 3))
         return cmpsrv_refuse(s->why, CMPSRV_R_BAD_KEY,
                              "RFC 8017 3.1: RSA exponent must be odd, 3 to 2^64-1");
-    if ((*key = build_rsa(s, n, e)) == NULL)
+    return (*key = build_rsa(s, type, n, e, pss)) != NULL;
+}
+
+static int decode_rsa(const SPKI *s, EVP_PKEY **key, char name[32])
+{
+    static const CMPSRV_PSS none = {0, 0};
+    size_t bits;
+
+    if (!cmpsrv_params_absent_or_null(s->parameters))
+        return cmpsrv_refuse(s->why, CMPSRV_R_BAD_KEY, "RFC 3279 2.3.1: RSA parameters not NULL");
+    if (!decode_rsa_numbers(s, "RSA", &none, key, &bits))
         return 0;
     snprintf(name, 32, "rsa:%zu", bits);
+    return 1;
+}
+
+static int decode_rsa_pss(const SPKI *s, EVP_PKEY **key, char name[32])
+{
+    CMPSRV_PSS pss = {0, 0};
+    CMPSRV_REFUSAL wrong = {0};
+    size_t bits;
+
+    if (s->parameters.p != NULL && !cmpsrv_pss_read(s->parameters, &pss, &wrong))
+        return cmpsrv_refuse(s->why, CMPSRV_R_BAD_KEY, "%s", wrong.detail);
+    if (!decode_rsa_numbers(s, "RSA-PSS", &pss, key, &bits))
+        return 0;
+    snprintf(name, 32, "rsa-pss:%zu", bits);
     return 1;
 }
 
@@ -198,6 +235,55 @@ static int decode_ed448(const SPKI *s, EVP_PKEY **key, char name[32])
     return decode_raw(s, "ED448", 57, key);
 }
 
+/* ---- whatever a provider knows by the OID -------------------------------------------------------
+ */
+
+/* The provider's own name in lower case, as configurations have it: "ml-dsa-44". */
+static void lower_name(const char *from, char name[32])
+{
+    size_t i = 0;
+
+    for (; i < 31 && from != NULL && from[i] != '\0'; i++)
+        name[i] = (char)tolower((unsigned char)from[i]);
+    name[i] = '\0';
+}
+
+/* Keys that are octets and nothing else (RFC 9881 4): no decoder of libcrypto sees them. */
+static int decode_by_provider(const SPKI *s, const char *oid, EVP_PKEY **key, char name[32])
+{
+    EVP_KEYMGMT *offered = EVP_KEYMGMT_fetch(s->libctx, oid, s->propq);
+
+    EVP_KEYMGMT_free(offered);
+    if (offered != NULL && s->parameters.p == NULL)
+        *key = EVP_PKEY_new_raw_public_key_ex(s->libctx, oid, s->propq, s->octets.p, s->octets.n);
+    ERR_clear_error();
+    if (offered == NULL)
+        return cmpsrv_refuse(s->why, CMPSRV_R_UNKNOWN_KEY_ALG,
+                             "public key algorithm %s is not supported", oid);
+    if (*key == NULL)
+        return cmpsrv_refuse(s->why, CMPSRV_R_BAD_KEY,
+                             "the crypto provider takes no such public key of %s", oid);
+    lower_name(EVP_PKEY_get0_type_name(*key), name);
+    return 1;
+}
+
+int cmpsrv_key_is_rsa(const EVP_PKEY *key)
+{
+    return EVP_PKEY_is_a(key, "RSA") || EVP_PKEY_is_a(key, "RSA-PSS");
+}
+
+int cmpsrv_pubkey_is_offered(OSSL_LIB_CTX *libctx, const char *propq, const char *name)
+{
+    EVP_KEYMGMT *offered = EVP_KEYMGMT_fetch(libctx, name, propq);
+    char known[32] = "";
+
+    if (offered != NULL)
+        lower_name(EVP_KEYMGMT_get0_name(offered), known);
+    EVP_KEYMGMT_free(offered);
+    ERR_clear_error();
+    return strcmp(known, name) == 0;
+}
+
 /* ---- all ---------------------------------------------------------------------------------------
  */
 
@@ -206,6 +292,7 @@ static const struct {
     int (*decode)(const SPKI *s, EVP_PKEY **key, char name[32]);
 } key_algs[] = {
     {OID_INIT("\x2a\x86\x48\x86\xf7\x0d\x01\x01\x01"), decode_rsa},
+    {OID_INIT("\x2a\x86\x48\x86\xf7\x0d\x01\x01\x0a"), decode_rsa_pss},
     {OID_INIT("\x2a\x86\x48\xce\x3d\x02\x01"), decode_ec},
     {OID_INIT("\x2b\x65\x70"), decode_ed25519},
     {OID_INIT("\x2b\x65\x71"), decode_ed448},
@@ -218,6 +305,7 @@ int cmpsrv_pubkey_decode(OSSL_LIB_CTX *libctx, const char *propq, CMPSRV_SLICE s
     EVP_PKEY *made = NULL;
     char made_name[32], text[128];
     CMPSRV_SLICE oid;
+    int ok = -1;
 
     if (!cmpsrv_der_get_algid(&spki_content, &oid, &s.parameters) ||
         !cmpsrv_der_get_octet_bits(&spki_content, &s.octets) || spki_content.n > 0 ||
@@ -227,12 +315,14 @@ int cmpsrv_pubkey_decode(OSSL_LIB_CTX *libctx, const char *propq, CMPSRV_SLICE s
     for (size_t i = 0; i < CMPSRV_ARRAY_SIZE(key_algs); i++) {
         if (!cmpsrv_slice_eq(oid, key_algs[i].oid))
             continue;
-        if (!key_algs[i].decode(&s, &made, made_name))
-            return 0;
-        snprintf(name, 32, "%s", made_name);
-        *key = made;
-        return 1;
+        ok = key_algs[i].decode(&s, &made, made_name);
+        break;
     }
-    return cmpsrv_refuse(why, CMPSRV_R_UNKNOWN_KEY_ALG, "public key algorithm %s is not supported",
-                         cmpsrv_der_oid_text(oid, text, sizeof(text)));
+    if (ok < 0)
+        ok = decode_by_provider(&s, cmpsrv_der_oid_text(oid, text, sizeof(text)), &made, made_name);
+    if (!ok)
+        return 0;
+    snprintf(name, 32, "%s", made_name);
+    *key = made;
+    return 1;
 }

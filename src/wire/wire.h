@@ -193,12 +193,17 @@ void cmpsrv_extension_put_built(CMPSRV_DERW *w, CMPSRV_SLICE oid, int critical, 
 /*
  * Decodes content octets of a SubjectPublicKeyInfo after checking its shape by table: RSA (NULL or
  * absent parameters, modulus odd, 512..16384 bits, 3 <= e odd), EC on a named curve (uncompressed
- * or compressed point), Ed25519, Ed448. Unknown algorithm: UNKNOWN_KEY_ALG; damaged or explicit
- * parameters: BAD_KEY. *name gets "rsa:2048", "ec:P-256", "ed25519", ... (size 32). The length
- * limits are checked before any arithmetic. The caller frees *key.
+ * or compressed point), Ed25519, Ed448; any other OID by the provider that offers keys of octets
+ * under it. Unknown algorithm: UNKNOWN_KEY_ALG; damaged or explicit parameters: BAD_KEY. *name gets
+ * "rsa:2048", "rsa-pss:2048", "ec:P-256", "ed25519", or the provider's name in lower case (size
+ * 32). The length limits are checked before any arithmetic. The caller frees *key.
  */
 int cmpsrv_pubkey_decode(OSSL_LIB_CTX *libctx, const char *propq, CMPSRV_SLICE spki_content,
                          EVP_PKEY **key, char name[32], CMPSRV_REFUSAL *why);
+/* An RSA key, also one for RSASSA-PSS alone. */
+int cmpsrv_key_is_rsa(const EVP_PKEY *key);
+/* Whether a provider offers keys by that name, written as cmpsrv_pubkey_decode writes it. */
+int cmpsrv_pubkey_is_offered(OSSL_LIB_CTX *libctx, const char *propq, const char *name);
 
 /* ---- popo.c ------------------------------------------------------------------------------------
  */
@@ -209,7 +214,8 @@ int cmpsrv_pubkey_decode(OSSL_LIB_CTX *libctx, const char *propq, CMPSRV_SLICE s
 int cmpsrv_popo_verify(OSSL_LIB_CTX *libctx, const char *propq, const CMPSRV_CERT_REQUEST *cr,
                        EVP_PKEY *key, unsigned digests, CMPSRV_REFUSAL *why);
 
-/* ---- digest.c, mac_params.c, protect_mac.c, protect_sig.c ---------------------------------------------------------------
+/* ---- digest.c, mac_params.c, protect_mac.c, protect_sig.c
+ * ---------------------------------------------------------------
  */
 
 /* Digests, as bits for sets. */
@@ -271,22 +277,26 @@ int cmpsrv_mac_verify(const CMPSRV_MAC_KEY *k, const CMPSRV_PKIMSG *msg, CMPSRV_
 /* AlgorithmIdentifier of `params` with that salt. */
 int cmpsrv_mac_algid(const CMPSRV_MAC_PARAMS *params, CMPSRV_SLICE salt, CMPSRV_BYTES *out);
 
-/* The AlgorithmIdentifier with which `key` signs under digest `md` (0: the default, SHA-256 or what
- * the curve's size asks for; EdDSA has its own). 1/0. */
+/* The AlgorithmIdentifier with which `key` signs under digest `md`, never below SHA-256 (0: the
+ * default, SHA-256 or what the curve's size asks for). EdDSA and what only a provider knows have
+ * their own; a key for RSASSA-PSS alone signs by it. 1/0. */
 int cmpsrv_sig_algid(EVP_PKEY *key, unsigned md, CMPSRV_BYTES *out, CMPSRV_REFUSAL *why);
+/* The one with which `key` answers a message signed under `algid`: its digest if that is good
+ * enough, and RSASSA-PSS to RSASSA-PSS. 1/0. */
+int cmpsrv_sig_algid_like(EVP_PKEY *key, CMPSRV_SLICE algid, CMPSRV_BYTES *out);
 /* Signs data under that AlgorithmIdentifier; also for certificates. 1/0. */
 int cmpsrv_sig_make(OSSL_LIB_CTX *libctx, const char *propq, EVP_PKEY *key, CMPSRV_SLICE algid,
                     CMPSRV_SLICE data, CMPSRV_BYTES *signature, CMPSRV_REFUSAL *why);
-/* Verifies: the algorithm must be in the table, fit the key and have an allowed digest (BAD_ALG;
- * EdDSA always allowed), parameters of the right type; a wrong signature is `bad` (BAD_POP,
- * BAD_MESSAGE_CHECK). */
+/* Verifies: the algorithm must fit the key and have an allowed digest (one with a digest of its
+ * own, as EdDSA, is always allowed), and parameters as they must be: BAD_ALG. A wrong signature is
+ * `bad` (BAD_POP, BAD_MESSAGE_CHECK). */
 int cmpsrv_sig_verify(OSSL_LIB_CTX *libctx, const char *propq, EVP_PKEY *key, CMPSRV_SLICE algid,
                       unsigned digests, CMPSRV_SLICE data, CMPSRV_SLICE signature,
                       CMPSRV_REASON bad, CMPSRV_REFUSAL *why);
 /* Its digest: CMPSRV_MD, 0 if it has its own or is unknown. */
 unsigned cmpsrv_sig_md(CMPSRV_SLICE algid);
-/* Whether the OID of that AlgorithmIdentifier is a signature algorithm of the table. */
-int cmpsrv_sig_is_known(CMPSRV_SLICE algid);
+/* Whether it is a signature algorithm of RFC 9481 3 or one that a provider offers under its OID. */
+int cmpsrv_sig_is_known(OSSL_LIB_CTX *libctx, const char *propq, CMPSRV_SLICE algid);
 /* SEQUENCE { header, body } of received slices, what a signature covers. */
 int cmpsrv_protected_part(CMPSRV_SLICE header, CMPSRV_SLICE body, CMPSRV_BYTES *out);
 /* Digest for certHash when hashAlg is absent: from a Certificate's signatureAlgorithm (RFC

@@ -122,13 +122,13 @@ static const struct {
                           "5678901234567890123456789012345678901")},
     {"name of ", WRONG("nowhere")},
     {"any or a list of ", WRONG("nowhere", "[any, nowhere]", "[]", "''", "[[any]]")},
-    {"list of http://", WRONG("nonsense", "http://h", "http://h:x", "http://h:65536", "'http://:1'",
+    {"list of http://", WRONG("No sense", "http://h", "http://h:x", "http://h:65536", "'http://:1'",
                               "http://h:1/", "[]", "'http://[::1:1'", "'http://[]:1'",
                               "http://h h:1", "https://h:1", "'unix:'", "[http://h:1, x]")},
-    {"list of ", WRONG("nonsense", "[nonsense]", "[[sha1]]", "[rsa:2048, rsa:1]", "rsa:x",
+    {"list of ", WRONG("No sense", "[No sense]", "[[sha1]]", "[rsa:2048, rsa:1]", "rsa:x",
                        "rsa:2049", "1.2.", "3.1.2", "1.40", "1", "01.2", "[HMAC, x]")},
-    {"[ip] or ", WRONG("cp", "[ip, cp]", "nonsense", "[]", "[ip, x]")},
-    {"", WRONG("nonsense", "''", "' '", "YES")}, /* the words */
+    {"[ip] or ", WRONG("cp", "[ip, cp]", "No sense", "[]", "[ip, x]")},
+    {"", WRONG("No sense", "''", "' '", "YES")}, /* the words */
 };
 
 static const char *const *wrong_for(const char *type)

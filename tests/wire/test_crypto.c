@@ -227,7 +227,7 @@ static void test_libcrypto_signs_we_verify(void)
         CU_ASSERT_FATAL(X509_sign(x, key, key_types[i][0] == 'E' ? NULL : EVP_sha384()) > 0);
         n = i2d_X509(x, &der);
         CU_ASSERT_FATAL(cmpsrv_cert_view(cmpsrv_slice(der, (size_t)n), &v, NULL));
-        CU_ASSERT(cmpsrv_sig_is_known(v.sig_alg));
+        CU_ASSERT(cmpsrv_sig_is_known(NULL, NULL, v.sig_alg));
         CU_ASSERT(cmpsrv_sig_verify(NULL, NULL, key, v.sig_alg, CMPSRV_MD_SHA384, v.tbs,
                                     v.signature, CMPSRV_R_BAD_POP, NULL));
         CU_ASSERT(!cmpsrv_sig_verify(NULL, NULL, key, v.sig_alg, CMPSRV_MD_SHA384, v.issuer,
@@ -280,7 +280,7 @@ static void test_signature_algorithms(void)
     CMPSRV_SLICE md5 = S("\x30\x0d\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x01\x04\x05\x00");
     CMPSRV_BYTES alg = {0};
 
-    CU_ASSERT(!cmpsrv_sig_is_known(md5));
+    CU_ASSERT(!cmpsrv_sig_is_known(NULL, NULL, md5));
 #define REFUSED(key, alg, reason_)                                                                 \
     memset(&why, 0, sizeof(why));                                                                  \
     CU_ASSERT(                                                                                     \

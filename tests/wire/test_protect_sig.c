@@ -235,8 +235,9 @@ static void test_algorithm_refused(void)
         B("\x30\x0f" RSA_OID "\x0b\x05\x00\x05\x00"),          /* two parameters */
         B("\x30\x0d" RSA_OID "\x0b\x05\x00\x00"),              /* trailing */
         B("\x30\x0d" RSA_OID "\x04\x05\x00"),                  /* MD5 */
-        B("\x30\x0d" RSA_OID "\x0a\x30\x00"),                  /* RSASSA-PSS */
+        B("\x30\x0b" RSA_OID "\x0a"),                          /* RSASSA-PSS without parameters */
         B("\x30\x0d" RSA_OID "\x01\x05\x00"),                  /* rsaEncryption */
+        B("\x30\x0b" RSA_OID "\x01"),                          /* the same as a provider has it */
         B("\x30\x0a\x06\x08\x2a\x86\x48\xce\x3d\x04\x03\x02"), /* ECDSA, the key is RSA */
         B("\x30\x05\x06\x03\x2b\x65\x70"),                     /* Ed25519 */
         B("\x30\x0d\x06\x09\x2a\x86\x48\x86\xf6\x7d\x07\x42\x0d\x05\x00"), /* PasswordBasedMac */
@@ -255,6 +256,209 @@ static void test_algorithm_refused(void)
     /* the other EdDSA */
     CU_ASSERT_EQUAL(verify(ed25519, S("\x30\x05\x06\x03\x2b\x65\x71"), ALL, S("x"), S("y")),
                     CMPSRV_R_BAD_ALG);
+}
+
+/* ---- RSASSA-PSS --------------------------------------------------------------------------------
+ */
+
+/* A certificate that OpenSSL signs with RSASSA-PSS. */
+static X509 *make_pss_cert(EVP_PKEY *key, const char *md, const char *mgf1, int salt)
+{
+    X509 *x = make_cert(key, EVP_sha256());
+    EVP_MD_CTX *ctx = EVP_MD_CTX_new();
+    EVP_PKEY_CTX *pctx;
+
+    CU_ASSERT_FATAL(EVP_DigestSignInit_ex(ctx, &pctx, md, NULL, NULL, key, NULL) > 0);
+    CU_ASSERT(EVP_PKEY_CTX_set_rsa_padding(pctx, RSA_PKCS1_PSS_PADDING) > 0);
+    CU_ASSERT(EVP_PKEY_CTX_set_rsa_mgf1_md_name(pctx, mgf1, NULL) > 0);
+    CU_ASSERT(EVP_PKEY_CTX_set_rsa_pss_saltlen(pctx, salt) > 0);
+    CU_ASSERT_FATAL(X509_sign_ctx(x, ctx) > 0);
+    EVP_MD_CTX_free(ctx);
+    return x;
+}
+
+static CMPSRV_REASON verify_pss(EVP_PKEY *key, const char *md, const char *mgf1, int salt,
+                                unsigned mds, unsigned *certhash)
+{
+    X509 *x = make_pss_cert(key, md, mgf1, salt);
+    unsigned char *der = NULL;
+    int len = i2d_X509(x, &der);
+    CMPSRV_CERT_VIEW v;
+    CMPSRV_REASON r;
+
+    CU_ASSERT_FATAL(len > 0 && cmpsrv_cert_view(cmpsrv_slice(der, (size_t)len), &v, NULL));
+    r = verify(key, v.sig_alg, mds, v.tbs, v.signature);
+    if (certhash != NULL)
+        *certhash = cmpsrv_certhash_md(v.der);
+    OPENSSL_free(der);
+    X509_free(x);
+    return r;
+}
+
+static void test_verifies_pss(void)
+{
+    EVP_PKEY *small = EVP_RSA_gen(1024);
+    unsigned hash = 0;
+
+    make_keys();
+    CU_ASSERT_EQUAL(verify_pss(rsa, "SHA256", "SHA256", 32, SHA2, &hash), CMPSRV_R_NONE);
+    CU_ASSERT_EQUAL(hash, CMPSRV_MD_SHA256);
+    CU_ASSERT_EQUAL(verify_pss(rsa, "SHA512", "SHA512", 64, SHA2, &hash), CMPSRV_R_NONE);
+    CU_ASSERT_EQUAL(hash, CMPSRV_MD_SHA512);
+    CU_ASSERT_EQUAL(verify_pss(rsa, "SHA384", "SHA384", 20, SHA2, NULL), CMPSRV_R_NONE);
+    CU_ASSERT_EQUAL(verify_pss(rsa, "SHA256", "SHA256", 222, SHA2, NULL), CMPSRV_R_NONE);
+    CU_ASSERT_EQUAL(verify_pss(rsa, "SHA1", "SHA1", 20, ALL, NULL), CMPSRV_R_NONE);
+    /* not allowed, another MGF1, no salt to speak of */
+    CU_ASSERT_EQUAL(verify_pss(rsa, "SHA1", "SHA1", 20, SHA2, NULL), CMPSRV_R_BAD_ALG);
+    CU_ASSERT_EQUAL(verify_pss(rsa, "SHA256", "SHA256", 32, CMPSRV_MD_SHA384, NULL),
+                    CMPSRV_R_BAD_ALG);
+    CU_ASSERT_EQUAL(verify_pss(rsa, "SHA256", "SHA1", 32, ALL, NULL), CMPSRV_R_BAD_ALG);
+    CU_ASSERT_EQUAL(verify_pss(rsa, "SHA256", "SHA256", 19, SHA2, NULL), CMPSRV_R_BAD_ALG);
+    CU_ASSERT_EQUAL(verify_pss(small, "SHA512", "SHA512", 62, SHA2, NULL), CMPSRV_R_NONE);
+    EVP_PKEY_free(small);
+}
+
+/* AlgorithmIdentifier of RSASSA-PSS with those parameters, for some octets. */
+static CMPSRV_REASON with_parameters(EVP_PKEY *key, CMPSRV_SLICE parameters)
+{
+    CMPSRV_DERW w = {0};
+    CMPSRV_BYTES alg = {0};
+    CMPSRV_REASON r;
+
+    cmpsrv_derw_begin(&w, DER_SEQUENCE);
+    cmpsrv_derw_raw(&w, S(RSA_OID "\x0a"));
+    cmpsrv_derw_raw(&w, parameters);
+    cmpsrv_derw_end(&w);
+    CU_ASSERT_FATAL(cmpsrv_derw_finish(&w, &alg));
+    r = verify(key, cmpsrv_bytes_slice(&alg), ALL, S("x"), S("y"));
+    cmpsrv_bytes_clear(&alg);
+    return r;
+}
+
+static void test_pss_parameters(void)
+{
+#define SHA256_ALG "\x30\x0d\x06\x09\x60\x86\x48\x01\x65\x03\x04\x02\x01\x05\x00"
+#define PSS_256                                                                                    \
+    "\xa0\x0f" SHA256_ALG "\xa1\x1c\x30\x1a\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x01"               \
+                          "\x08" SHA256_ALG
+    make_keys();
+    /* as they must be: only the signature is wrong */
+    CU_ASSERT_EQUAL(with_parameters(rsa, S("\x30\x00")), CMPSRV_R_BAD_MESSAGE_CHECK); /* defaults */
+    CU_ASSERT_EQUAL(with_parameters(rsa, S("\x30\x34" PSS_256 "\xa2\x03\x02\x01\x20")),
+                    CMPSRV_R_BAD_MESSAGE_CHECK);
+    CU_ASSERT_EQUAL(
+        with_parameters(rsa, S("\x30\x39" PSS_256 "\xa2\x03\x02\x01\x20\xa3\x03\x02\x01\x01")),
+        CMPSRV_R_BAD_MESSAGE_CHECK);
+    /* trailerField 2; salt negative, larger than the key, not an INTEGER; order; something more */
+    CU_ASSERT_EQUAL(
+        with_parameters(rsa, S("\x30\x39" PSS_256 "\xa2\x03\x02\x01\x20\xa3\x03\x02\x01\x02")),
+        CMPSRV_R_BAD_ALG);
+    CU_ASSERT_EQUAL(with_parameters(rsa, S("\x30\x34" PSS_256 "\xa2\x03\x02\x01\xe0")),
+                    CMPSRV_R_BAD_ALG);
+    CU_ASSERT_EQUAL(with_parameters(rsa, S("\x30\x35" PSS_256 "\xa2\x04\x02\x02\x00\xdf")),
+                    CMPSRV_R_BAD_ALG);
+    CU_ASSERT_EQUAL(with_parameters(rsa, S("\x30\x35" PSS_256 "\xa2\x04\x02\x02\x00\xde")),
+                    CMPSRV_R_BAD_MESSAGE_CHECK);
+    CU_ASSERT_EQUAL(with_parameters(rsa, S("\x30\x34" PSS_256 "\xa2\x03\x04\x01\x20")),
+                    CMPSRV_R_BAD_ALG);
+    CU_ASSERT_EQUAL(with_parameters(rsa, S("\x30\x34\xa2\x03\x02\x01\x20" PSS_256)),
+                    CMPSRV_R_BAD_ALG);
+    CU_ASSERT_EQUAL(
+        with_parameters(rsa, S("\x30\x39" PSS_256 "\xa2\x03\x02\x01\x20\xa4\x03\x02\x01\x01")),
+        CMPSRV_R_BAD_ALG);
+    CU_ASSERT_EQUAL(with_parameters(rsa, S("\x05\x00")), CMPSRV_R_BAD_ALG);
+    /* good for another key only */
+    CU_ASSERT_EQUAL(with_parameters(p256, S("\x30\x34" PSS_256 "\xa2\x03\x02\x01\x20")),
+                    CMPSRV_R_BAD_ALG);
+}
+
+/* The algorithm that `key` answers `like` with signs, and OpenSSL says the same of the signature.
+ */
+static void check_like(EVP_PKEY *key, CMPSRV_SLICE like, const char *md, int salt)
+{
+    CMPSRV_BYTES alg = {0}, sig = {0};
+    CMPSRV_REFUSAL why = {0};
+    EVP_MD_CTX *ctx = EVP_MD_CTX_new();
+    EVP_PKEY_CTX *pctx;
+
+    CU_ASSERT_FATAL(cmpsrv_sig_algid_like(key, like, &alg));
+    CU_ASSERT_FATAL(cmpsrv_sig_make(NULL, NULL, key, cmpsrv_bytes_slice(&alg), S("x"), &sig, &why));
+    CU_ASSERT_EQUAL(verify(key, cmpsrv_bytes_slice(&alg), SHA2, S("x"), cmpsrv_bytes_slice(&sig)),
+                    CMPSRV_R_NONE);
+    CU_ASSERT_FATAL(EVP_DigestVerifyInit_ex(ctx, &pctx, md, NULL, NULL, key, NULL) > 0);
+    if (salt > 0) {
+        CU_ASSERT(EVP_PKEY_CTX_set_rsa_padding(pctx, RSA_PKCS1_PSS_PADDING) > 0);
+        CU_ASSERT(EVP_PKEY_CTX_set_rsa_pss_saltlen(pctx, salt) > 0);
+    }
+    CU_ASSERT_EQUAL(EVP_DigestVerify(ctx, sig.p, sig.n, (const unsigned char *)"x", 1), 1);
+    EVP_MD_CTX_free(ctx);
+    cmpsrv_bytes_clear(&alg);
+    cmpsrv_bytes_clear(&sig);
+}
+
+static EVP_PKEY *make_pss_key(const char *md, int salt)
+{
+    EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_name(NULL, "RSA-PSS", NULL);
+    EVP_PKEY *key = NULL;
+
+    CU_ASSERT_FATAL(EVP_PKEY_keygen_init(ctx) > 0);
+    EVP_PKEY_CTX_set_rsa_keygen_bits(ctx, 2048);
+    if (md != NULL) {
+        EVP_PKEY_CTX_set_rsa_pss_keygen_md_name(ctx, md, NULL);
+        EVP_PKEY_CTX_set_rsa_pss_keygen_mgf1_md_name(ctx, md);
+        EVP_PKEY_CTX_set_rsa_pss_keygen_saltlen(ctx, salt);
+    }
+    CU_ASSERT_FATAL(EVP_PKEY_generate(ctx, &key) > 0);
+    EVP_PKEY_CTX_free(ctx);
+    return key;
+}
+
+static void test_answers_like(void)
+{
+#define PSS_ALG "\x30\x41" RSA_OID "\x0a\x30\x34" PSS_256 "\xa2\x03\x02\x01\x20"
+    CMPSRV_SLICE pss256 = S(PSS_ALG), pss1 = S("\x30\x0d" RSA_OID "\x0a\x30\x00");
+    CMPSRV_SLICE rsa384 = S("\x30\x0d" RSA_OID "\x0c\x05\x00");
+    CMPSRV_SLICE ecdsa512 = S("\x30\x0a\x06\x08\x2a\x86\x48\xce\x3d\x04\x03\x04");
+    EVP_PKEY *free_key = make_pss_key(NULL, 0), *tied = make_pss_key("SHA384", 40);
+    CMPSRV_BYTES alg = {0};
+
+    make_keys();
+    check_like(rsa, pss256, "SHA256", 32);
+    check_like(rsa, pss1, "SHA256", 32); /* SHA-1 is not followed */
+    check_like(rsa, rsa384, "SHA384", 0);
+    check_like(rsa, ecdsa512, "SHA512", 0);
+    check_like(p256, pss256, "SHA256", 0);
+    check_like(free_key, rsa384, "SHA384", 48); /* can do nothing else */
+    check_like(free_key, pss256, "SHA256", 32);
+    check_like(tied, pss256, "SHA384", 48); /* tied to its digest, and to 40 at least */
+    CU_ASSERT_FALSE(cmpsrv_sig_algid_like(rsa, S("\x30\x00"), &alg));
+    CU_ASSERT_EQUAL(verify(tied, pss256, ALL, S("x"), S("y")), CMPSRV_R_BAD_ALG);
+    CU_ASSERT_EQUAL(verify(free_key, rsa384, ALL, S("x"), S("y")), CMPSRV_R_BAD_ALG);
+    EVP_PKEY_free(free_key);
+    EVP_PKEY_free(tied);
+}
+
+/* ---- what only a provider knows
+ * ------------------------------------------------------------------ */
+
+static void test_by_provider(void)
+{
+    EVP_PKEY *key = EVP_PKEY_Q_keygen(NULL, NULL, "ML-DSA-65"); /* OpenSSL 3.5 */
+
+    ERR_clear_error();
+    make_keys();
+    /* OIDs of keys, which have digests to choose, are no signature algorithms */
+    CU_ASSERT_EQUAL(
+        verify(p256, S("\x30\x09\x06\x07\x2a\x86\x48\xce\x3d\x02\x01"), ALL, S("x"), S("y")),
+        CMPSRV_R_BAD_ALG);
+    if (key == NULL)
+        return;
+    check_openssl_signature(key, NULL, 0, 0);
+    check_made(key, 0, NULL);
+    CU_ASSERT_EQUAL(verify(p256, S("\x30\x0b\x06\x09\x60\x86\x48\x01\x65\x03\x04\x03\x12"), ALL,
+                           S("x"), S("y")),
+                    CMPSRV_R_BAD_ALG);
+    EVP_PKEY_free(key);
 }
 
 static void test_rsa_absent_parameters(void)
@@ -291,5 +495,6 @@ static void test_end(void)
 
 TEST_MAIN("protect_sig", TEST(test_md), TEST(test_md_algid), TEST(test_verifies_openssl),
           TEST(test_openssl_verifies_ours), TEST(test_weak_digests_not_signed),
-          TEST(test_algorithm_refused), TEST(test_rsa_absent_parameters), TEST(test_protected_part),
-          TEST(test_end))
+          TEST(test_algorithm_refused), TEST(test_rsa_absent_parameters), TEST(test_verifies_pss),
+          TEST(test_pss_parameters), TEST(test_answers_like), TEST(test_by_provider),
+          TEST(test_protected_part), TEST(test_end))

@@ -114,18 +114,79 @@ static void test_unknown(void)
 {
     EVP_PKEY *explicit_key = EVP_EC_gen("P-256");
 
-    check_openssl_refused(EVP_PKEY_Q_keygen(NULL, NULL, "X25519"), CMPSRV_R_UNKNOWN_KEY_ALG);
     check_openssl_refused(EVP_EC_gen("P-224"), CMPSRV_R_UNKNOWN_KEY_ALG);
     check_openssl_refused(EVP_EC_gen("secp256k1"), CMPSRV_R_UNKNOWN_KEY_ALG);
     CU_ASSERT_FATAL(explicit_key != NULL);
     CU_ASSERT(EVP_PKEY_set_utf8_string_param(explicit_key, OSSL_PKEY_PARAM_EC_ENCODING,
                                              OSSL_PKEY_EC_ENCODING_EXPLICIT));
     check_openssl_refused(explicit_key, CMPSRV_R_BAD_KEY);
-    /* id-RSASSA-PSS, DSA */
-    CU_ASSERT_EQUAL(decode_parts(S("\x30\x0b\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x01\x0a"), S("x")),
-                    CMPSRV_R_UNKNOWN_KEY_ALG);
+    /* DSA, which is more than octets; a name that nobody has */
     CU_ASSERT_EQUAL(decode_parts(S("\x30\x09\x06\x07\x2a\x86\x48\xce\x38\x04\x01"), S("x")),
+                    CMPSRV_R_BAD_KEY);
+    CU_ASSERT_EQUAL(decode_parts(S("\x30\x06\x06\x04\x2a\x03\x04\x05"), S("x")),
                     CMPSRV_R_UNKNOWN_KEY_ALG);
+}
+
+static void test_by_provider(void)
+{
+    EVP_PKEY *ml_dsa = EVP_PKEY_Q_keygen(NULL, NULL, "ML-DSA-44");
+
+    check_round_trip(EVP_PKEY_Q_keygen(NULL, NULL, "X25519"), "x25519");
+    CU_ASSERT(cmpsrv_pubkey_is_offered(NULL, NULL, "x25519"));
+    CU_ASSERT_FALSE(cmpsrv_pubkey_is_offered(NULL, NULL, "X25519"));
+    CU_ASSERT_FALSE(cmpsrv_pubkey_is_offered(NULL, NULL, "x25518"));
+    /* parameters, and octets of another length */
+    CU_ASSERT_EQUAL(decode_parts(S("\x30\x07\x06\x03\x2b\x65\x6e\x05\x00"),
+                                 S("12345678901234567890123456789012")),
+                    CMPSRV_R_BAD_KEY);
+    CU_ASSERT_EQUAL(decode_parts(S("\x30\x05\x06\x03\x2b\x65\x6e"), S("123")), CMPSRV_R_BAD_KEY);
+    ERR_clear_error();
+    if (ml_dsa != NULL) /* OpenSSL 3.5 */
+        check_round_trip(ml_dsa, "ml-dsa-44");
+}
+
+static EVP_PKEY *rsa_pss(const char *digest, int salt)
+{
+    EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_name(NULL, "RSA-PSS", NULL);
+    EVP_PKEY *key = NULL;
+
+    CU_ASSERT_FATAL(ctx != NULL && EVP_PKEY_keygen_init(ctx) > 0);
+    CU_ASSERT(EVP_PKEY_CTX_set_rsa_keygen_bits(ctx, 2048) > 0);
+    if (digest != NULL) {
+        CU_ASSERT(EVP_PKEY_CTX_set_rsa_pss_keygen_md_name(ctx, digest, NULL) > 0);
+        CU_ASSERT(EVP_PKEY_CTX_set_rsa_pss_keygen_mgf1_md_name(ctx, digest) > 0);
+        CU_ASSERT(EVP_PKEY_CTX_set_rsa_pss_keygen_saltlen(ctx, salt) > 0);
+    }
+    CU_ASSERT_FATAL(EVP_PKEY_generate(ctx, &key) > 0);
+    EVP_PKEY_CTX_free(ctx);
+    return key;
+}
+
+static void test_rsa_pss(void)
+{
+    EVP_PKEY *tied = rsa_pss("SHA384", 40), *back = NULL;
+    unsigned char *der = NULL;
+    CMPSRV_SLICE tlv, content;
+    char name[64] = "";
+    int len, salt = 0;
+
+    check_round_trip(rsa_pss(NULL, 0), "rsa-pss:2048");
+    len = i2d_PUBKEY(tied, &der);
+    tlv = cmpsrv_slice(der, (size_t)(len > 0 ? len : 0));
+    CU_ASSERT_FATAL(cmpsrv_der_get(&tlv, DER_SEQUENCE, &content));
+    CU_ASSERT_EQUAL(decode(content, &back, NULL), CMPSRV_R_NONE);
+    CU_ASSERT(
+        EVP_PKEY_get_utf8_string_param(back, OSSL_PKEY_PARAM_RSA_DIGEST, name, sizeof(name), NULL));
+    CU_ASSERT(EVP_MD_is_a(EVP_sha384(), name));
+    CU_ASSERT(EVP_PKEY_get_int_param(back, OSSL_PKEY_PARAM_RSA_PSS_SALTLEN, &salt));
+    CU_ASSERT_EQUAL(salt, 40);
+    EVP_PKEY_free(back);
+    OPENSSL_free(der);
+    check_round_trip(tied, "rsa-pss:2048");
+    /* parameters that are none, and those with MD5 */
+    CU_ASSERT_EQUAL(
+        decode_parts(S("\x30\x0d\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x01\x0a\x05\x00"), S("x")),
+        CMPSRV_R_BAD_KEY);
 }
 
 /* RSAPublicKey with a modulus of `bits` bits and that exponent. */
@@ -312,6 +373,6 @@ static void test_bit_string(void)
     CU_ASSERT_EQUAL(decode(cmpsrv_slice(NULL, 0), NULL, NULL), CMPSRV_R_BAD_KEY);
 }
 
-TEST_MAIN("pubkey", TEST(test_round_trips), TEST(test_unknown), TEST(test_rsa_limits),
-          TEST(test_rsa_shapes), TEST(test_parameters), TEST(test_ec_points),
-          TEST(test_ec_parameters), TEST(test_bit_string))
+TEST_MAIN("pubkey", TEST(test_round_trips), TEST(test_unknown), TEST(test_by_provider),
+          TEST(test_rsa_pss), TEST(test_rsa_limits), TEST(test_rsa_shapes), TEST(test_parameters),
+          TEST(test_ec_points), TEST(test_ec_parameters), TEST(test_bit_string))
