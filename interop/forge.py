@@ -64,8 +64,24 @@ ECDSA_OIDS = {"sha1": "1.2.840.10045.4.1", "sha224": "1.2.840.10045.4.3.1", "sha
               "sha384": "1.2.840.10045.4.3.3", "sha512": "1.2.840.10045.4.3.4"}
 
 
+PSS, MGF1 = "1.2.840.113549.1.1.10", "1.2.840.113549.1.1.8"
+
+
+def pss_algid(digest, mgf1=None, salt=None, trailer=None):
+    """RFC 4055 3.1; salt None: as long as the digest."""
+    def hash_alg(name):
+        return seq(oid(SHA[name]), null())
+
+    return seq(oid(PSS), seq(explicit(0, hash_alg(digest)), explicit(1, seq(oid(MGF1), hash_alg(mgf1 or digest))),
+                             explicit(2, integer(DIGESTS[digest].digest_size if salt is None else salt)),
+                             explicit(3, integer(trailer)) if trailer else b""))
+
+
 def sign(key, data, digest="sha256"):
-    """AlgorithmIdentifier and signature."""
+    """AlgorithmIdentifier and signature. digest "pss-sha256": RSASSA-PSS."""
+    if isinstance(key, rsa.RSAPrivateKey) and digest.startswith("pss-"):
+        md = DIGESTS[digest[4:]]
+        return pss_algid(digest[4:]), key.sign(data, padding.PSS(padding.MGF1(md), md.digest_size), md)
     if isinstance(key, rsa.RSAPrivateKey):
         return seq(oid(RSA_OIDS[digest]), null()), key.sign(data, padding.PKCS1v15(), DIGESTS[digest])
     if isinstance(key, (ed25519.Ed25519PrivateKey, ed448.Ed448PrivateKey)):
@@ -131,13 +147,14 @@ class Pbmac1(Secret):
 
 
 class Signer:
-    """A signature credential. Header fields and extraCerts that a message has already are left as they are."""
+    """A signature credential. Header fields and extraCerts that a message has already are left as they are; with algid the
+    header says something else than was done."""
 
-    def __init__(self, key, cert, digest="sha256"):
-        self.key, self.cert, self.digest = key, cert, digest
+    def __init__(self, key, cert, digest="sha256", algid=None):
+        self.key, self.cert, self.digest, self.algid = key, cert, digest, algid
 
     def protect(self, msg):
-        msg.alg = sign(self.key, b"", self.digest)[0]
+        msg.alg = self.algid or sign(self.key, b"", self.digest)[0]
         if msg.kid is None:
             msg.kid = self.cert.extensions.get_extension_for_class(x509.SubjectKeyIdentifier).value.digest
         if msg.sender == NULL_DN:
@@ -211,7 +228,7 @@ class Msg:
 
 
 def cert_req_msg(key, cn="device", cert_req_id=0, subject=None, pop=True, extensions=None, template=None,
-                 public_key=None, pop_key=None, regular=b""):
+                 public_key=None, pop_key=None, regular=b"", digest="sha256"):
     """CertReqMessages with one CertReqMsg."""
     public = parse(public_key or spki(key)).content
     fields = template if template is not None else (
@@ -220,17 +237,17 @@ def cert_req_msg(key, cn="device", cert_req_id=0, subject=None, pop=True, extens
     request = seq(integer(cert_req_id), seq(fields), regular)
     popo = b""
     if pop is True:
-        alg, signature = sign(pop_key or key, request)
+        alg, signature = sign(pop_key or key, request, digest)
         popo = tlv(0xA1, alg + bits(signature))
     elif pop:
         popo = pop
     return seq(seq(request, popo))
 
 
-def pkcs10(key, cn="device", extensions=None):
+def pkcs10(key, cn="device", extensions=None, digest="sha256"):
     attributes = tlv(0xA0, seq(oid("1.2.840.113549.1.9.14"), set_of(seq(*extensions))) if extensions else b"")
     info = seq(integer(0), name(cn), spki(key), attributes)
-    alg, signature = sign(key, info)
+    alg, signature = sign(key, info, digest)
     return seq(info, alg, bits(signature))
 
 
@@ -343,13 +360,20 @@ class Answer:
             return False
         return True
 
+    def pss_digest(self):
+        """Of an answer under RSASSA-PSS whose parameters are as RFC 4055 3.1 wants them."""
+        return next((d for d in SHA if self.alg == pss_algid(d)), None)
+
     def signature_is_right(self, cert=None):
         """By the certificate in extraCerts[0] if none is given; its subject is the sender, its SKI senderKID."""
         cert = cert or x509.load_der_x509_certificate(self.extra_certs[0])
         key, data = cert.public_key(), seq(self.header_raw, self.body_raw)
         names = {oid(o): name for table in (RSA_OIDS, ECDSA_OIDS) for name, o in table.items()}
         alg = DIGESTS.get(names.get(parse(self.alg)[0].raw))
-        if isinstance(key, rsa.RSAPublicKey):
+        if isinstance(key, rsa.RSAPublicKey) and parse(self.alg)[0].raw == oid(PSS):
+            alg = DIGESTS[self.pss_digest()]
+            key.verify(self.protection, data, padding.PSS(padding.MGF1(alg), alg.digest_size), alg)
+        elif isinstance(key, rsa.RSAPublicKey):
             key.verify(self.protection, data, padding.PKCS1v15(), alg)
         elif isinstance(key, ed25519.Ed25519PublicKey):
             key.verify(self.protection, data)
