@@ -110,7 +110,7 @@ static const char configuration[] =
     "    ra.caname: ManagementCA\n"
     "  client:                             # end entities of cmp-admin entity add\n"
     "    operationmode: client\n"
-    "    authenticationmodule: [HMAC]\n"
+    "    authenticationmodule: [HMAC, EndEntityCertificate]\n"
     "    defaultca: ManagementCA\n";
 
 static int write_configuration(const char *dir, const char *listen)

@@ -228,7 +228,7 @@ class Msg:
 
 
 def cert_req_msg(key, cn="device", cert_req_id=0, subject=None, pop=True, extensions=None, template=None,
-                 public_key=None, pop_key=None, regular=b"", digest="sha256"):
+                 public_key=None, pop_key=None, regular=b"", digest="sha256", reg_info=b""):
     """CertReqMessages with one CertReqMsg."""
     public = parse(public_key or spki(key)).content
     fields = template if template is not None else (
@@ -241,12 +241,17 @@ def cert_req_msg(key, cn="device", cert_req_id=0, subject=None, pop=True, extens
         popo = tlv(0xA1, alg + bits(signature))
     elif pop:
         popo = pop
-    return seq(seq(request, popo))
+    return seq(seq(request, popo, reg_info))
 
 
-def pkcs10(key, cn="device", extensions=None, digest="sha256"):
+def reg_token(text, form=utf8):
+    """Controls, or regInfo, with an id-regCtrl-regToken."""
+    return seq(seq(oid("1.3.6.1.5.5.7.5.1.1"), form(text)))
+
+
+def pkcs10(key, cn="device", extensions=None, digest="sha256", subject=None):
     attributes = tlv(0xA0, seq(oid("1.2.840.113549.1.9.14"), set_of(seq(*extensions))) if extensions else b"")
-    info = seq(integer(0), name(cn), spki(key), attributes)
+    info = seq(integer(0), subject or name(cn), spki(key), attributes)
     alg, signature = sign(key, info, digest)
     return seq(info, alg, bits(signature))
 

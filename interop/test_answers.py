@@ -14,6 +14,18 @@ def certificates(path):
         serialization.Encoding.DER) for p in pems]
 
 
+EJBCA = dict(conformance="ejbca", responseprotection="mirror")
+OFF, CAPUBS, EXTRA = {"response.capubsissuingca": False}, "response.capubsca", "response.extracertsca"
+LISTS = [  # settings; what is in caPubs of ip, and of cp; what is in extraCerts of a MAC answer, behind the issuing CA
+    dict(EJBCA), dict(EJBCA, **OFF), dict(EJBCA, **{CAPUBS: ["ManagementCA"]}), dict(EJBCA, **{CAPUBS: ["third", "second", "third"]}),
+    dict(EJBCA, **OFF, **{CAPUBS: ["second", "third", "ManagementCA"]}), dict(OFF), {CAPUBS: ["second"]}, {EXTRA: ["third", "second"]},
+    {EXTRA: ["ManagementCA", "second"]}, {EXTRA: ["third"], "responseprotection": "signature"}]
+WANT = [
+    (["issuing"], ["issuing"], []), ([], [], []), (["issuing"], ["issuing"], []), (["issuing", "third", "second"],) * 2 + ([],),
+    (["second", "third", "issuing"],) * 2 + ([],), ([], [], []), (["root", "second"], [], []), (["root"], [], ["third", "second"]),
+    (["root"], [], ["second"]), (["root"], [], ["third"])]
+
+
 @pytest.fixture(scope="module")
 def server(tmp_path_factory):
     from conftest import Server
@@ -26,6 +38,11 @@ def server(tmp_path_factory):
         c["aliases"]["fresh"] = dict(ra, mac_parameters="fresh")
         c["aliases"]["quiet"] = dict(ra, sign_errors_to_mac=False)
         c["aliases"]["explicit"] = dict(ra, implicit_confirm=False)
+        for name in ("second", "third"):
+            s.admin("init", "--dir", str(s.dir / name), config=False)
+            c["cas"][name] = {"certificate": f"{name}/issuing.crt", "key": f"file:{name}/issuing.key"}
+        for i, settings in enumerate(LISTS):
+            c["aliases"][f"list{i}"] = dict(ra, **settings)
     s.configure(change)
     s.start()
     yield s
@@ -104,3 +121,17 @@ def test_what_was_asked_and_granted(server, keys):
     answer = server.send(msg.der(server.credential))
     names = answer.x509().extensions.get_extension_for_class(x509.SubjectAlternativeName).value
     assert answer.status == 0 and names.get_values_for_type(x509.DNSName) == ["device.example"]
+
+
+@pytest.mark.parametrize("i", range(len(LISTS)), ids=[str(settings) for settings in LISTS])
+def test_the_cas_that_an_alias_names(server, keys, files, i):
+    """EJBCA's CmpResponseMessageTest: none, the issuing CA, the issuing CA once, the order of the list."""
+    cert = {name: certificates(server.dir / name / "issuing.crt")[0] for name in ("second", "third")}
+    cert.update(zip(("signer", "issuing", "root"), files))
+    for body, want in zip(("ir", "cr"), WANT[i]):
+        msg, answer = ask(server, keys, body, f"/cmp/list{i}")
+        assert answer.ca_pubs == [cert[name] for name in want]
+        first = ["signer", "issuing"] if "responseprotection" in LISTS[i] and "conformance" not in LISTS[i] else ["issuing"]
+        assert answer.extra_certs == [cert[name] for name in first + WANT[i][2]]
+    refused = server.send(forge.Msg("ir", forge.cert_req_msg(keys(), pop=False)).der(server.credential), f"/cmp/list{i}")
+    assert refused.fail_info == ["badPOP"] and refused.ca_pubs == [] and cert["third"] not in refused.extra_certs

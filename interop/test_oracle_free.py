@@ -27,15 +27,23 @@ def mann_whitney(a, b):
     return math.erfc(abs(u - mean) / deviation / math.sqrt(2))
 
 
-def measure(server, cases, keys):
+def with_mac(keys, secret, cn):
+    return forge.Msg("ir", forge.cert_req_msg(keys(), cn), implicit=True).der(
+        forge.Secret(secret, kid=b"reference", iterations=ITERATIONS))
+
+
+def with_token(keys, token, cn):
+    return forge.Msg("ir", forge.cert_req_msg(keys(), cn, regular=forge.reg_token(token)), implicit=True).der()
+
+
+def measure(server, cases, keys, make=with_mac, path=PATH, requests=REQUESTS):
     """Seconds of each request, the cases in turn, so that whatever else happens happens to all of them."""
     times = {case: [] for case in cases}
-    for _ in range(REQUESTS):
+    for _ in range(requests):
         for case, (secret, cn) in cases.items():
-            der = forge.Msg("ir", forge.cert_req_msg(keys(), cn), implicit=True).der(
-                forge.Secret(secret, kid=b"reference", iterations=ITERATIONS))
+            der = make(keys, secret, cn)
             begun = time.perf_counter()
-            answer = server.send(der, PATH)
+            answer = server.send(der, path)
             times[case].append(time.perf_counter() - begun)
             assert answer.fail_info == ["badMessageCheck"]
     return times
@@ -73,3 +81,44 @@ def test_a_derivation_left_out_is_found(make_server, keys):
     server.start({"CMPSRV_FAULT": "no-dummy-derivation"})
     cases = make_cases(server, keys)
     assert ("unknown user", "wrong secret") in told_apart(measure(server, cases, keys))
+
+
+# ---- a code in the request itself: every "no" is a scrypt ---------------------------------------------------------------
+
+TOKENS = 60  # requests of each case
+
+
+def token_server(make_server, keys, **kwargs):
+    server = make_server(start=False, **kwargs)
+    server.configure(lambda c: c["aliases"].update(reg=dict(c["aliases"]["client"], authenticationmodule=["RegTokenPwd"],
+                                                            require_protection=False)))
+    return server
+
+
+def token_cases(server, keys):
+    for kind in ("clear", "hashed"):
+        add(server, f"token {kind}", f"--{kind}", "--generate")
+    add(server, "token chosen", "--hashed", "--code", "chosen by somebody")
+    used = code(add(server, "token used"))
+    assert ask(server, used, keys, "token used")[1].status == 0
+    return {"unknown user": ("x", "nobody"), "wrong, clear": ("x", "token clear"), "wrong, hashed": ("x", "token hashed"),
+            "wrong, chosen": ("x", "token chosen"), "used code": (used.secret.decode(), "token used")}
+
+
+def test_wrong_tokens_take_the_same_time(make_server, keys, capsys):
+    server = token_server(make_server, keys).start()
+    cases = token_cases(server, keys)
+    runs = [measure(server, cases, keys, with_token, "/cmp/reg", TOKENS) for _ in range(2)]
+    with capsys.disabled():
+        for times in runs:
+            print("\nmedian ms:", {case: round(1000 * statistics.median(t), 2) for case, t in times.items()}, end="")
+        print()
+    assert not told_apart(runs[0]) & told_apart(runs[1])
+
+
+@pytest.mark.skipif(not FAULT_BUILD, reason="CMPSRV_FAULT_BUILD names no build with planted faults")
+def test_a_scrypt_left_out_is_found(make_server, keys):
+    server = token_server(make_server, keys, build=FAULT_BUILD)
+    server.start({"CMPSRV_FAULT": "no-dummy-scrypt"})
+    cases = token_cases(server, keys)
+    assert ("unknown user", "wrong, chosen") in told_apart(measure(server, cases, keys, with_token, "/cmp/reg", TOKENS))

@@ -16,10 +16,15 @@ typedef struct cmpsrv_auth_ca_st {
     X509 *cert;           /* borrowed */
     CMPSRV_SLICE subject; /* Name TLV */
     int64_t not_after;    /* ms UTC */
+    const CMPSRV_CONF_CA *conf;
 } CMPSRV_AUTH_CA;
 typedef struct cmpsrv_auth_ops_st {
     /* The CA of that configuration. 1/0. */
     int (*ca)(void *arg, const CMPSRV_CONF_CA *conf, CMPSRV_AUTH_CA *out);
+    /* The CA that the certificate has as its issuer. 1/0. */
+    int (*issuer)(void *arg, const CMPSRV_CERT_VIEW *cert, CMPSRV_AUTH_CA *out);
+    /* Client mode: whether that is the code of the end entity; "no" always takes as long. 1/0. */
+    int (*is_code)(void *arg, CMPSRV_SLICE code);
     /* The stored certificate, which the caller clears. 1, 0 there is none, -1 with *why. */
     int (*certificate)(void *arg, const unsigned char ca_id[CMPSRV_HASH], CMPSRV_SLICE serial,
                        CMPSRV_CERT_ROW *out, CMPSRV_REFUSAL *why);
@@ -55,8 +60,10 @@ typedef struct cmpsrv_auth_input_st {
     CMPSRV_RA *const *ras; /* all of the configuration */
     size_t ras_n;
     CMPSRV_CHAINS *chains;
-    CMPSRV_SLICE first_signer; /* certificate that signed the transaction's first message:
-                                  follow-ups need not bring it again */
+    int is_first;          /* the message opens a transaction */
+    const CMPSRV_TXN *txn; /* the one that it goes on with, or NULL. Its signer counts where the
+                              message brings no certificates */
+    CMPSRV_SLICE reg_token, dn_part; /* client mode: codes in the request; absent: none */
 } CMPSRV_AUTH_INPUT;
 
 typedef struct cmpsrv_auth_result_st {
@@ -68,6 +75,11 @@ typedef struct cmpsrv_auth_result_st {
                                      transaction */
 } CMPSRV_AUTH_RESULT;
 void cmpsrv_auth_result_clear(CMPSRV_AUTH_RESULT *r);
+
+/* The certificate that a signed message names as its signer's (H11, H12): the one of senderKID,
+ * else extraCerts[0]; without extraCerts the transaction's. Nothing about it is proven. 1/0. */
+int cmpsrv_auth_find_signer(const CMPSRV_PKIMSG *msg, const CMPSRV_TXN *txn, CMPSRV_CERT_VIEW *out,
+                            CMPSRV_REFUSAL *why);
 
 /* H8-H14 of cmp-conformance.md 1.1. 1 with identity.proven, or 0 with *why. */
 int cmpsrv_auth_run(const CMPSRV_AUTH_INPUT *in, CMPSRV_AUTH_RESULT *out, CMPSRV_REFUSAL *why);

@@ -24,6 +24,14 @@ void cmpsrv_ra_find(const CMPSRV_AUTH_INPUT *in, const CMPSRV_CERT_VIEW *view,
 
 int cmpsrv_auth_eecert(const CMPSRV_AUTH_INPUT *in, const CMPSRV_CONF_MODULE *row,
                        CMPSRV_AUTH_RESULT *out, CMPSRV_REFUSAL *why);
+/* Ties the identity to source, end entity, senderKID and the secret itself, without telling
+ * anything of it. 1/0. */
+int cmpsrv_auth_bind(const CMPSRV_AUTH_INPUT *in, CMPSRV_IDENTITY *id, CMPSRV_SLICE secret);
+
+int cmpsrv_auth_dn_part(const CMPSRV_AUTH_INPUT *in, const CMPSRV_CONF_MODULE *row,
+                        CMPSRV_AUTH_RESULT *out, CMPSRV_REFUSAL *why);
+int cmpsrv_auth_reg_token(const CMPSRV_AUTH_INPUT *in, const CMPSRV_CONF_MODULE *row,
+                          CMPSRV_AUTH_RESULT *out, CMPSRV_REFUSAL *why);
 int cmpsrv_auth_hmac(const CMPSRV_AUTH_INPUT *in, const CMPSRV_CONF_MODULE *row,
                      CMPSRV_AUTH_RESULT *out, CMPSRV_REFUSAL *why);
 

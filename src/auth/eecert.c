@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Module EndEntityCertificate, RA mode: a signature with a certificate that the named CA issued,
- * that is in our store and active. The certificate is looked for in the store before anything of it
- * reaches libcrypto, so that only what we issued ourselves is ever decoded. Whether its owner is an
- * RA says ra.c. `EJBCA:` there the signer is the last certificate of extraCerts that is no CA, and
- * any CA below the same root will do; here it is the one that senderKID names, else the first, and
- * its issuer is the named CA itself.
+ * Module EndEntityCertificate: a signature with a certificate that is in our store and active; in
+ * RA mode one that the named CA issued, whose owner is an RA as ra.c says, in client mode the end
+ * entity's own. The certificate is looked for in the store before anything of it reaches libcrypto,
+ * so that only what we issued ourselves is ever decoded. `EJBCA:` there the signer is the last
+ * certificate of extraCerts that is no CA, and any CA below the same root will do; here it is the
+ * one that senderKID names, else the first, and its issuer is the named CA itself.
  */
 #include "config.h"
 
@@ -22,15 +22,17 @@
 /* ---- which certificate signed ------------------------------------------------------------------
  */
 
-/* H11, H12: the one that senderKID names, else extraCerts[0]; without extraCerts the first
- * message's. */
-static int find_signer(const CMPSRV_AUTH_INPUT *in, CMPSRV_CERT_VIEW *view, CMPSRV_REFUSAL *why)
+int cmpsrv_auth_find_signer(const CMPSRV_PKIMSG *m, const CMPSRV_TXN *txn, CMPSRV_CERT_VIEW *out,
+                            CMPSRV_REFUSAL *why)
 {
-    const CMPSRV_PKIMSG *m = in->msg;
-    CMPSRV_SLICE der = m->extra_certs_n > 0 ? m->extra_certs[0] : in->first_signer, ski;
+    CMPSRV_SLICE der = cmpsrv_slice(NULL, 0), ski;
 
+    if (m->extra_certs_n > 0)
+        der = m->extra_certs[0];
+    else if (txn != NULL)
+        der = cmpsrv_bytes_slice(&txn->signer);
     for (size_t i = 0; i < m->extra_certs_n && m->sender_kid.p != NULL; i++)
-        if (cmpsrv_cert_view(m->extra_certs[i], view, NULL) && cmpsrv_cert_ski(view, &ski) &&
+        if (cmpsrv_cert_view(m->extra_certs[i], out, NULL) && cmpsrv_cert_ski(out, &ski) &&
             cmpsrv_slice_eq(ski, m->sender_kid)) {
             der = m->extra_certs[i];
             break;
@@ -38,7 +40,7 @@ static int find_signer(const CMPSRV_AUTH_INPUT *in, CMPSRV_CERT_VIEW *view, CMPS
     if (der.p == NULL)
         return cmpsrv_refuse(why, CMPSRV_R_BAD_MESSAGE_CHECK,
                              "RFC 9483 3.3: no certificate in extraCerts");
-    return cmpsrv_cert_view(der, view, NULL) ||
+    return cmpsrv_cert_view(der, out, NULL) ||
            cmpsrv_refuse(why, CMPSRV_R_BAD_MESSAGE_CHECK,
                          "RFC 9483 3.3: the signer's certificate in extraCerts is damaged");
 }
@@ -65,9 +67,21 @@ static int check_header(const CMPSRV_PKIMSG *m, const CMPSRV_CERT_VIEW *view, CM
 /* ---- whether it may be trusted -----------------------------------------------------------------
  */
 
-/* It is ours, octet by octet, and active. */
+/* RA mode: the CA that the alias names. Client mode: whichever has issued the certificate. */
+static int find_ca(const CMPSRV_AUTH_INPUT *in, const CMPSRV_CONF_MODULE *row,
+                   const CMPSRV_CERT_VIEW *view, CMPSRV_AUTH_CA *ca, CMPSRV_REFUSAL *why)
+{
+    if (in->alias->ra_mode)
+        return in->ops->ca(in->ops_arg, row->ca, ca) ||
+               cmpsrv_fail(why, "CA %s is not loaded", row->ca->name);
+    return in->ops->issuer(in->ops_arg, view, ca) ||
+           cmpsrv_refuse(why, CMPSRV_R_SIGNER_NOT_TRUSTED,
+                         "RFC 9483 3.5: the signer's certificate is of no CA of ours");
+}
+
+/* It is ours, octet by octet, and active; gives its owner. */
 static int check_status(const CMPSRV_AUTH_INPUT *in, const CMPSRV_AUTH_CA *ca,
-                        const CMPSRV_CERT_VIEW *view, CMPSRV_REFUSAL *why)
+                        const CMPSRV_CERT_VIEW *view, char owner[256], CMPSRV_REFUSAL *why)
 {
     CMPSRV_CERT_ROW row = {0};
     CMPSRV_CERT_STATUS status;
@@ -83,6 +97,7 @@ static int check_status(const CMPSRV_AUTH_INPUT *in, const CMPSRV_AUTH_CA *ca,
                              "RFC 9483 3.5: the signer's certificate is none of this CA's");
     }
     status = row.status;
+    snprintf(owner, 256, "%s", row.end_entity);
     cmpsrv_cert_row_clear(&row);
     if (status == CMPSRV_CERT_REVOKED || status == CMPSRV_CERT_HOLD)
         return cmpsrv_refuse(why, CMPSRV_R_CERT_REVOKED,
@@ -123,8 +138,19 @@ static int verify_signature(const CMPSRV_AUTH_INPUT *in, EVP_PKEY *key, CMPSRV_R
 /* ---- the module --------------------------------------------------------------------------------
  */
 
-static int fill_identity(const CMPSRV_AUTH_INPUT *in, const CMPSRV_CONF_MODULE *row,
-                         const CMPSRV_CERT_VIEW *view, CMPSRV_IDENTITY *id, CMPSRV_REFUSAL *why)
+/* Client mode: it acts for its owner, if that is an end entity; RA mode: for others, if it may. */
+static void fill_role(const CMPSRV_AUTH_INPUT *in, const CMPSRV_CONF_CA *ca,
+                      const CMPSRV_CERT_VIEW *view, const char *owner, CMPSRV_IDENTITY *id)
+{
+    if (in->alias->ra_mode)
+        cmpsrv_ra_find(in, view, ca, id);
+    else if (strcmp(owner, in->entity) == 0)
+        snprintf(id->entity, sizeof(id->entity), "%s", owner);
+}
+
+static int fill_identity(const CMPSRV_AUTH_INPUT *in, const CMPSRV_CONF_CA *ca,
+                         const CMPSRV_CERT_VIEW *view, const char *owner, CMPSRV_IDENTITY *id,
+                         CMPSRV_REFUSAL *why)
 {
     char *subject = cmpsrv_name_text(view->subject);
 
@@ -134,10 +160,10 @@ static int fill_identity(const CMPSRV_AUTH_INPUT *in, const CMPSRV_CONF_MODULE *
     }
     id->kind = CMPSRV_PROTECTION_SIGNATURE;
     id->module = "EndEntityCertificate";
-    snprintf(id->source, sizeof(id->source), "ca:%.100s", row->ca->name);
+    snprintf(id->source, sizeof(id->source), "ca:%.100s", ca->name);
     cmpsrv_escape(cmpsrv_slice_str(subject), id->name, sizeof(id->name));
     OPENSSL_free(subject);
-    cmpsrv_ra_find(in, view, row->ca, id);
+    fill_role(in, ca, view, owner, id);
     id->proven = 1;
     return 1;
 }
@@ -149,19 +175,17 @@ int cmpsrv_auth_eecert(const CMPSRV_AUTH_INPUT *in, const CMPSRV_CONF_MODULE *ro
     CMPSRV_CERT_VIEW view;
     X509 *cert = NULL;
     EVP_PKEY *key;
+    char owner[256];
     int ok = 0;
 
-    if (!in->ops->ca(in->ops_arg, row->ca, &ca)) {
-        cmpsrv_fail(why, "CA %s is not loaded", row->ca->name);
-        goto end;
-    }
-    if (!find_signer(in, &view, why) || !check_header(in->msg, &view, why) ||
-        !check_status(in, &ca, &view, why) ||
+    if (!cmpsrv_auth_find_signer(in->msg, in->txn, &view, why) ||
+        !check_header(in->msg, &view, why) || !find_ca(in, row, &view, &ca, why) ||
+        !check_status(in, &ca, &view, owner, why) ||
         (cert = cmpsrv_chain_check(in, &ca, &view, why)) == NULL)
         goto end;
     key = X509_get0_pubkey(cert);
     ok = check_key(in, cert, key, why) && verify_signature(in, key, why) &&
-         fill_identity(in, row, &view, &out->identity, why);
+         fill_identity(in, ca.conf, &view, owner, &out->identity, why);
     out->signer = view.der;
 end:
     X509_free(cert);

@@ -14,9 +14,7 @@
 
 #include <openssl/evp.h>
 
-/* Ties the identity to module, source, reference and the secret itself, without telling anything of
- * it. */
-static int make_binding(const CMPSRV_AUTH_INPUT *in, CMPSRV_IDENTITY *id, CMPSRV_SLICE secret)
+int cmpsrv_auth_bind(const CMPSRV_AUTH_INPUT *in, CMPSRV_IDENTITY *id, CMPSRV_SLICE secret)
 {
     CMPSRV_DERW w = {0};
     CMPSRV_BYTES text = {0};
@@ -101,7 +99,7 @@ int cmpsrv_auth_hmac(const CMPSRV_AUTH_INPUT *in, const CMPSRV_CONF_MODULE *row,
     id->module = "HMAC";
     id->is_ra = alias->ra_mode;
     cmpsrv_escape(in->msg->sender_kid, id->name, sizeof(id->name));
-    if (!make_binding(in, id, cmpsrv_secret_get0(secret))) {
+    if (!cmpsrv_auth_bind(in, id, cmpsrv_secret_get0(secret))) {
         cmpsrv_fail(why, "cannot bind the identity");
         goto denied;
     }

@@ -209,6 +209,23 @@ static EFFECTIVE check_profiles(CONF_LOAD *l, CONF_ENTRY *e, CMPSRV_CONF_ALIAS *
     return eff;
 }
 
+/* ---- DN attributes -----------------------------------------------------------------------------
+ */
+
+static int is_dn_attribute(const char *name)
+{
+    static const char *const known[] = {
+        "CN", "UID",          "OU",        "O",       "C",         "L",     "ST", "DC",
+        "SN", "serialNumber", "GIVENNAME", "SURNAME", "TITLE",     "T",     "E",  "emailAddress",
+        "DN", "STREET",       "INITIALS",  "NAME",    "PSEUDONYM", "EMAIL",
+    };
+
+    for (size_t i = 0; i < CMPSRV_ARRAY_SIZE(known); i++)
+        if (OPENSSL_strcasecmp(name, known[i]) == 0)
+            return 1;
+    return cmpsrv_conf_is_oid(name);
+}
+
 /* ---- aliases: who may ask ---------------------------------------------------------------------
  */
 
@@ -267,19 +284,33 @@ static void check_hmac(CONF_LOAD *l, CONF_ENTRY *e, CMPSRV_CONF_MODULE *m, const
                     cmpsrv_conf_quote(ca->name, quoted));
 }
 
-/* The parameter is the CA whose certificates RAs sign with. Not quoted when it is none: who mixes
- * the modules up has written a secret there. */
+/* The text of a parameter, which may be a secret that somebody wrote in the wrong place: it is
+ * never quoted. 0: longer than any name. */
+static int parameter_text(const CMPSRV_CONF_MODULE *m, char text[CONF_MAX_NAME + 1])
+{
+    CMPSRV_SLICE s = cmpsrv_secret_get0(m->parameter);
+
+    if (s.n > CONF_MAX_NAME)
+        return 0;
+    memcpy(text, s.p, s.n);
+    text[s.n] = '\0';
+    return 1;
+}
+
+/* RA mode: the parameter is the CA whose certificates RAs sign with. Client mode: own certificates
+ * only, of whichever CA. */
 static void check_eecert(CONF_LOAD *l, CONF_ENTRY *e, CMPSRV_CONF_MODULE *m,
                          const CMPSRV_CONF_CA *ca)
 {
-    CMPSRV_SLICE name = cmpsrv_secret_get0(m->parameter);
     const CONF_ENTRY *target = NULL;
     char text[CONF_MAX_NAME + 1];
 
     (void)ca;
     if (!((const CMPSRV_CONF_ALIAS *)e->pub)->ra_mode) {
-        complain_at(l, e, "authenticationmodule",
-                    "EndEntityCertificate: not supported yet in client mode");
+        if (m->parameter != NULL)
+            complain_at(l, e, "authenticationparameters",
+                        "EndEntityCertificate takes the end entity's own certificate in client "
+                        "mode; allowed: \"-\"");
         return;
     }
     if (m->parameter == NULL) {
@@ -289,12 +320,9 @@ static void check_eecert(CONF_LOAD *l, CONF_ENTRY *e, CMPSRV_CONF_MODULE *m,
                     known_names(l, "cas"));
         return;
     }
-    if (name.n < sizeof(text)) {
-        memcpy(text, name.p, name.n);
-        text[name.n] = '\0';
+    if (parameter_text(m, text))
         target = cmpsrv_conf_entry(l, "cas", text);
-        OPENSSL_cleanse(text, sizeof(text));
-    }
+    OPENSSL_cleanse(text, sizeof(text));
     if (target != NULL)
         m->ca = target->pub;
     else
@@ -304,13 +332,57 @@ static void check_eecert(CONF_LOAD *l, CONF_ENTRY *e, CMPSRV_CONF_MODULE *m,
                     known_names(l, "cas"));
 }
 
+/* Both look for a code in the request of an end entity; an RA has none. */
+static int check_is_client(CONF_LOAD *l, CONF_ENTRY *e, const CMPSRV_CONF_MODULE *m)
+{
+    if (!((const CMPSRV_CONF_ALIAS *)e->pub)->ra_mode)
+        return 1;
+    complain_at(l, e, "authenticationmodule", "%s in RA mode; allowed: HMAC, EndEntityCertificate",
+                m->name);
+    return 0;
+}
+
+static void check_reg_token(CONF_LOAD *l, CONF_ENTRY *e, CMPSRV_CONF_MODULE *m,
+                            const CMPSRV_CONF_CA *ca)
+{
+    (void)ca;
+    if (check_is_client(l, e, m) && m->parameter != NULL)
+        complain_at(l, e, "authenticationparameters",
+                    "RegTokenPwd takes no parameter; allowed: \"-\"");
+}
+
+static void check_dn_part(CONF_LOAD *l, CONF_ENTRY *e, CMPSRV_CONF_MODULE *m,
+                          const CMPSRV_CONF_CA *ca)
+{
+    char text[CONF_MAX_NAME + 1] = "";
+
+    (void)ca;
+    if (!check_is_client(l, e, m))
+        return;
+    if (m->parameter == NULL || !parameter_text(m, text) || !is_dn_attribute(text)) {
+        complain_at(l, e, parameters_key(e),
+                    "DnPartPwd needs the DN attribute that holds the code; allowed: OU, UID, "
+                    "serialNumber, ... or a dotted OID");
+        OPENSSL_cleanse(text, sizeof(text));
+        return;
+    }
+    if ((m->attribute = OPENSSL_strdup(text)) == NULL)
+        l->no_memory = 1;
+    if (OPENSSL_strcasecmp(text, ((const CMPSRV_CONF_ALIAS *)e->pub)->username_component) == 0)
+        complain_at(l, e, "extractusernamecomponent",
+                    "%s holds the code of DnPartPwd, it cannot be the username", text);
+}
+
 static void check_modules(CONF_LOAD *l, CONF_ENTRY *e, CMPSRV_CONF_ALIAS *a,
                           const CMPSRV_CONF_CA *ca)
 {
     static const struct {
         const char *module;
         void (*check)(CONF_LOAD *l, CONF_ENTRY *e, CMPSRV_CONF_MODULE *m, const CMPSRV_CONF_CA *ca);
-    } checks[] = {{"HMAC", check_hmac}, {"EndEntityCertificate", check_eecert}};
+    } checks[] = {{"HMAC", check_hmac},
+                  {"EndEntityCertificate", check_eecert},
+                  {"RegTokenPwd", check_reg_token},
+                  {"DnPartPwd", check_dn_part}};
 
     if (!make_modules(l, e, a))
         return;
@@ -322,20 +394,6 @@ static void check_modules(CONF_LOAD *l, CONF_ENTRY *e, CMPSRV_CONF_ALIAS *a,
 
 /* ---- aliases: usernames -----------------------------------------------------------------------
  */
-
-static int is_dn_attribute(const char *name)
-{
-    static const char *const known[] = {
-        "CN", "UID",          "OU",        "O",       "C",         "L",     "ST", "DC",
-        "SN", "serialNumber", "GIVENNAME", "SURNAME", "TITLE",     "T",     "E",  "emailAddress",
-        "DN", "STREET",       "INITIALS",  "NAME",    "PSEUDONYM", "EMAIL",
-    };
-
-    for (size_t i = 0; i < CMPSRV_ARRAY_SIZE(known); i++)
-        if (OPENSSL_strcasecmp(name, known[i]) == 0)
-            return 1;
-    return cmpsrv_conf_is_oid(name);
-}
 
 static void check_dn_scheme(CONF_LOAD *l, const CONF_ENTRY *e, const CMPSRV_CONF_ALIAS *a)
 {
@@ -426,6 +484,8 @@ static void check_alias(CONF_LOAD *l, CONF_ENTRY *e)
     else
         check_client(l, e, a);
     check_name(l, e, "defaultca", "cas", a->default_ca);
+    check_names(l, e, "response.capubsca", "cas", &a->capubs_cas);
+    check_names(l, e, "response.extracertsca", "cas", &a->extracerts_cas);
     check_modules(l, e, a, eff.ca);
     check_names_made(l, e, a);
 }

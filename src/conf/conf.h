@@ -114,6 +114,7 @@ typedef struct cmpsrv_conf_module_st { /* one row of authenticationmodule with i
     char *name;                        /* "HMAC" */
     CMPSRV_SECRET *parameter;          /* NULL: "-" */
     const CMPSRV_CONF_CA *ca; /* EndEntityCertificate in RA mode: the CA that the parameter names */
+    char *attribute;          /* DnPartPwd: the DN attribute that the parameter names */
 } CMPSRV_CONF_MODULE;
 
 typedef struct cmpsrv_conf_alias_st {
@@ -146,11 +147,14 @@ typedef struct cmpsrv_conf_alias_st {
     int ejbca_conformance;
     CMPSRV_UNCONFIRMED unconfirmed;
     int allow_mac_rr;
+    int require_protection; /* 0: RegTokenPwd and DnPartPwd take unprotected requests */
     CMPSRV_CAPUBS_IN capubs_in;
-    int64_t p10cr_certreqid;        /* -1 or 0 */
-    int64_t transaction_id_min;     /* octets */
-    int64_t message_time_tolerance; /* ms, -1: off */
-    int certreqid_any;              /* certReqId other than 0 is echoed */
+    int capubs_issuing_ca;
+    CMPSRV_CONF_LIST capubs_cas, extracerts_cas; /* names */
+    int64_t p10cr_certreqid;                     /* -1 or 0 */
+    int64_t transaction_id_min;                  /* octets */
+    int64_t message_time_tolerance;              /* ms, -1: off */
+    int certreqid_any;                           /* certReqId other than 0 is echoed */
 } CMPSRV_CONF_ALIAS;
 
 /* Who may act as an RA; exactly one of certificate, subject, ski is given. */

@@ -414,6 +414,7 @@ static void free_modules(CMPSRV_CONF_ALIAS *a)
     for (size_t i = 0; i < a->modules_n; i++) {
         OPENSSL_free(a->modules[i].name);
         cmpsrv_secret_free(a->modules[i].parameter);
+        OPENSSL_free(a->modules[i].attribute);
     }
     OPENSSL_free(a->modules);
 }

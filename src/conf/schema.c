@@ -54,8 +54,8 @@ WORDS(w_key_usage, {"digitalSignature", 1, 0}, {"nonRepudiation", 2, 0},
 WORDS(w_key_algorithms, {"ec:P-256", 0, 0}, {"ec:P-384", 0, 0}, {"ec:P-521", 0, 0},
       {"ed25519", 0, 0}, {"ed448", 0, 0});
 WORDS(w_operationmode, {"ra", 1, 0}, {"client", 0, 0});
-WORDS(w_modules, {"HMAC", 0, 0}, {"EndEntityCertificate", 0, 0}, {"RegTokenPwd", 0, 1},
-      {"DnPartPwd", 0, 1});
+WORDS(w_modules, {"HMAC", 0, 0}, {"EndEntityCertificate", 0, 0}, {"RegTokenPwd", 0, 0},
+      {"DnPartPwd", 0, 0});
 WORDS(w_responseprotection, {"signature", CMPSRV_RESPONSE_SIGNATURE, 0},
       {"pbe", CMPSRV_RESPONSE_PBE, 0}, {"mirror", CMPSRV_RESPONSE_MIRROR, 0});
 WORDS(w_namegeneration, {"DN", CMPSRV_USERNAME_DN, 0}, {"RANDOM", CMPSRV_USERNAME_RANDOM, 0},
@@ -158,7 +158,8 @@ STRING_TYPE(t_affix, cmpsrv_conf_set_string, NULL, "text of at most 100 octets",
 TYPE(t_secret) = {.allowed = SECRET, .set = cmpsrv_conf_set_secret,
                   .clear = cmpsrv_conf_clear_secret};
 TYPE(t_parameters) = {.allowed = "list with a parameter for each module: of HMAC a secret (" SECRET
-                      ") or \"-\", of EndEntityCertificate the name of a CA",
+                      ") or \"-\", of EndEntityCertificate in RA mode the name of a CA, of "
+                      "DnPartPwd a DN attribute, of RegTokenPwd \"-\"",
                       .set = cmpsrv_conf_set_secrets, .clear = cmpsrv_conf_clear_secrets,
                       .flags = CONF_SEMICOLONS | CONF_MAP_ITEM};
 TYPE(t_address) = {.allowed = "http://HOST:PORT, https://HOST:PORT or unix:PATH",
@@ -172,13 +173,14 @@ TYPE(t_key_algorithms) = {.allowed = "list of rsa:N, rsa-pss:N (N = 2048, 3072, 
                           "such as ml-dsa-44", .set = cmpsrv_conf_set_list,
                           .clear = cmpsrv_conf_clear_list,
                           .item = cmpsrv_conf_item_key_algorithm, .words = w_key_algorithms};
-TYPE(t_modules) = {.allowed = "list of HMAC, EndEntityCertificate (RegTokenPwd, DnPartPwd: not "
-                   "supported yet)", .set = cmpsrv_conf_set_list, .clear = cmpsrv_conf_clear_list,
+TYPE(t_modules) = {.allowed = "list of HMAC, EndEntityCertificate, RegTokenPwd, DnPartPwd", .set = cmpsrv_conf_set_list, .clear = cmpsrv_conf_clear_list,
                    .item = cmpsrv_conf_item_module, .words = w_modules, .flags = CONF_SEMICOLONS};
 LIST_TYPE(t_eku, cmpsrv_conf_item_eku, "list of clientAuth, serverAuth, codeSigning, "
           "emailProtection, timeStamping, OCSPSigning, cmcCA, cmcRA, cmKGA or dotted OIDs", 0,
           CONF_EMPTY_OK);
 LIST_TYPE(t_cas, cmpsrv_conf_item_text, "any or a list of CAs", CONF_MAX_NAME, CONF_ANY);
+LIST_TYPE(t_ca_list, cmpsrv_conf_item_text, "list of CAs", CONF_MAX_NAME,
+          CONF_SEMICOLONS | CONF_EMPTY_OK);
 LIST_TYPE(t_cert_profiles, cmpsrv_conf_item_text, "any or a list of certificate profiles",
           CONF_MAX_NAME, CONF_ANY);
 LIST_TYPE(t_ee_profiles, cmpsrv_conf_item_text, "any or a list of end entity profiles",
@@ -294,9 +296,9 @@ static const CONF_ROW rows[] = {
 {S, "extendedvalidation", &t_bool, DFLT("no"), LATER("no"), "EJBCA's validation in front of the CA"},
 {S, "vendorcertificatemode", &t_bool, DFLT("no"), LATER("no"), "accept certificates of vendor CAs (3GPP)"},
 {S, "vendorca", &t_later_list, DFLT(""), LATER(""), "vendor CAs"},
-{S, "response.capubsca", &t_later_list, DFLT(""), LATER(""), "further CAs in caPubs"},
-{S, "response.capubsissuingca", &t_bool, DFLT("yes"), LATER("yes"), "the issuing CA in caPubs"},
-{S, "response.extracertsca", &t_later_list, DFLT(""), LATER(""), "further CAs in extraCerts"},
+{S, "response.capubsca", &t_ca_list, DFLT(""), F(a.capubs_cas), "further CAs in caPubs"},
+{S, "response.capubsissuingca", &t_bool, DFLT("yes"), F(a.capubs_issuing_ca), "the issuing CA, or its root as capubs_in says, in caPubs"},
+{S, "response.extracertsca", &t_ca_list, DFLT(""), F(a.extracerts_cas), "further CAs in extraCerts"},
 {S, "racertificatepath", &t_later_text, DFLT(""), LATER(""), "directory with certificates of RAs"},
 {S, "ra.namegenerationscheme", &t_namegeneration, DFLT("DN"), F(a.namegeneration_scheme), "where usernames come from"},
 {S, "ra.namegenerationparameters", &t_name_parameters, DFLT("CN"), F(a.namegeneration_parameters), "of the scheme: DN attributes, the first that is there counts, or the FIXED name"},
@@ -323,7 +325,7 @@ static const CONF_ROW rows[] = {
 {S, "unconfirmed", &t_unconfirmed, DFLT2("revoke", "keep"), F(a.unconfirmed), "what happens to a certificate without certConf in time"},
 {S, "allow_mac_rr", &t_bool, DFLT2("no", "yes"), F(a.allow_mac_rr), "rr may be protected by a MAC"},
 {S, "allow_mac_kur", &t_bool, DFLT("no"), LATER("no"), "kur may be protected by a MAC"},
-{S, "require_protection", &t_bool, DFLT2("yes", "no"), LATER("yes"), "no: requests of RegTokenPwd and DnPartPwd may come unprotected"},
+{S, "require_protection", &t_bool, DFLT2("yes", "no"), F(a.require_protection), "no: requests of RegTokenPwd and DnPartPwd may come unprotected"},
 {S, "capubs_in", &t_capubs_in, DFLT2("ip", "ip, cp, kup"), F(a.capubs_in), "answers with caPubs: [ip] the root only, [ip, cp, kup] the issuing CA"},
 {S, "p10cr_certreqid", &t_p10cr, DFLT2("-1", "0"), F(a.p10cr_certreqid), "certReqId in the answer to p10cr"},
 {S, "transaction_id_min", &t_tid_min, DFLT2("16", "1"), F(a.transaction_id_min), "least length of transactionID, in octets"},

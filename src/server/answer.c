@@ -10,6 +10,46 @@
 
 #include <string.h>
 
+/* ---- lists of certificates, each once
+ * ------------------------------------------------------------
+ */
+
+typedef struct {
+    CMPSRV_SLICE v[CMPSRV_MAX_EXTRA_CERTS];
+    size_t n;
+} CERTS;
+
+static void add_cert(CERTS *c, const CMPSRV_BYTES *der)
+{
+    for (size_t i = 0; i < c->n; i++)
+        if (cmpsrv_slice_eq(c->v[i], cmpsrv_bytes_slice(der)))
+            return;
+    if (der->p != NULL && c->n < CMPSRV_ARRAY_SIZE(c->v))
+        c->v[c->n++] = cmpsrv_bytes_slice(der);
+}
+
+static void add_with_chain(CERTS *c, const CMPSRV_SIGNER *s)
+{
+    int is_root = cmpsrv_slice_eq(cmpsrv_bytes_slice(&s->der), cmpsrv_bytes_slice(&s->root));
+
+    if (!is_root)
+        add_cert(c, &s->der);
+    for (size_t i = 0; i < s->chain_n; i++)
+        add_cert(c, &s->chain[i]);
+}
+
+/* The certificates of the CAs that the alias names, in its order. */
+static void add_named(CERTS *c, const CMPSRV_REQUEST *req, const CMPSRV_CONF_LIST *names)
+{
+    for (size_t i = 0; i < names->n; i++) {
+        const CMPSRV_CA *ca =
+            cmpsrv_snapshot_ca(req->snap, cmpsrv_conf_ca(req->snap->conf, names->v[i]));
+
+        if (ca != NULL)
+            add_cert(c, &ca->issuer.der);
+    }
+}
+
 /* ---- respond: the body
  * --------------------------------------------------------------------------- */
 
@@ -30,27 +70,28 @@ static int respond_refusal(CMPSRV_REQUEST *req)
     return ok;
 }
 
-/* caPubs: the trust anchor of the new certificate, in ip only (RFC 9483 4.1.1); `EJBCA:` the
- * issuing CA, in cp and kup too. */
-static size_t choose_ca_pubs(const CMPSRV_REQUEST *req, CMPSRV_SLICE *out)
+/* caPubs: in ip only, the trust anchor of the new certificate (RFC 9483 4.1.1); `EJBCA:` the
+ * issuing CA, in cp and kup too. Then the CAs that the alias names. */
+static void choose_ca_pubs(const CMPSRV_REQUEST *req, CERTS *out)
 {
-    if (req->alias->capubs_in == CMPSRV_CAPUBS_ALL) {
-        *out = cmpsrv_bytes_slice(&req->ca->issuer.der);
-        return 1;
-    }
-    *out = cmpsrv_bytes_slice(&req->ca->issuer.root);
-    return req->answer_type == CMPSRV_BODY_IP && out->p != NULL;
+    int all = req->alias->capubs_in == CMPSRV_CAPUBS_ALL;
+
+    if (!all && req->answer_type != CMPSRV_BODY_IP)
+        return;
+    if (req->alias->capubs_issuing_ca)
+        add_cert(out, all ? &req->ca->issuer.der : &req->ca->issuer.root);
+    add_named(out, req, &req->alias->capubs_cas);
 }
 
 static int respond_cert(CMPSRV_REQUEST *req, CMPSRV_SLICE body)
 {
     int status =
         req->decision->with_mods ? CMPSRV_STATUS_GRANTED_WITH_MODS : CMPSRV_STATUS_ACCEPTED;
-    CMPSRV_SLICE ca_pubs;
-    size_t n = choose_ca_pubs(req, &ca_pubs);
+    CERTS ca_pubs = {0};
 
-    return cmpsrv_body_certrep_patch(body, cmpsrv_answer_cert_req_id(req), status, &ca_pubs, n,
-                                     &req->body, &req->why);
+    choose_ca_pubs(req, &ca_pubs);
+    return cmpsrv_body_certrep_patch(body, cmpsrv_answer_cert_req_id(req), status, ca_pubs.v,
+                                     ca_pubs.n, &req->body, &req->why);
 }
 
 int cmpsrv_stage_respond(CMPSRV_REQUEST *req)
@@ -129,31 +170,6 @@ static CMPSRV_PROTECTION choose_protection(const CMPSRV_REQUEST *req)
     return CMPSRV_PROTECTION_SIGNATURE;
 }
 
-/* Extra certificates in order, each once: the signer and its chain, the new certificate's chain. */
-typedef struct {
-    CMPSRV_SLICE v[CMPSRV_MAX_EXTRA_CERTS];
-    size_t n;
-} CERTS;
-
-static void add_cert(CERTS *c, const CMPSRV_BYTES *der)
-{
-    for (size_t i = 0; i < c->n; i++)
-        if (cmpsrv_slice_eq(c->v[i], cmpsrv_bytes_slice(der)))
-            return;
-    if (c->n < CMPSRV_ARRAY_SIZE(c->v))
-        c->v[c->n++] = cmpsrv_bytes_slice(der);
-}
-
-static void add_with_chain(CERTS *c, const CMPSRV_SIGNER *s)
-{
-    int is_root = cmpsrv_slice_eq(cmpsrv_bytes_slice(&s->der), cmpsrv_bytes_slice(&s->root));
-
-    if (!is_root)
-        add_cert(c, &s->der);
-    for (size_t i = 0; i < s->chain_n; i++)
-        add_cert(c, &s->chain[i]);
-}
-
 struct protector {
     CMPSRV_REQUEST *req;
     CMPSRV_MAC_KEY *key;         /* MAC */
@@ -213,7 +229,8 @@ static void fill_head(CMPSRV_REQUEST *req, const CMPSRV_CA *ca, CMPSRV_ANSWER_HE
     head->pvno = pvno < 2 ? 2 : pvno > 3 ? 3 : pvno;
     if (ca != NULL)
         head->sender = cmpsrv_bytes_slice(&ca->issuer.sender);
-    head->recipient = req->msg.sender;
+    head->recipient =
+        req->recipient.p != NULL ? cmpsrv_bytes_slice(&req->recipient) : req->msg.sender;
     head->message_time = req->now;
     head->transaction_id = req->msg.transaction_id;
     head->sender_nonce = cmpsrv_slice(req->nonce, sizeof(req->nonce));
@@ -261,8 +278,10 @@ static int build(CMPSRV_REQUEST *req, CMPSRV_ANSWER_HEAD *head, struct protector
             return cmpsrv_fail(&req->why, "no random octets");
         head->transaction_id = cmpsrv_slice(tid, sizeof(tid));
     }
-    if (req->issued.serial_len > 0 && req->why.reason == CMPSRV_R_NONE)
+    if (req->issued.serial_len > 0 && req->why.reason == CMPSRV_R_NONE) {
         add_with_chain(certs, &req->ca->issuer);
+        add_named(certs, req, &req->alias->extracerts_cas);
+    }
     return cmpsrv_pkimsg_build(head, cmpsrv_bytes_slice(&req->body), cb, p, certs->v, certs->n,
                                &req->answer, &req->why);
 }

@@ -15,10 +15,16 @@
 
 int cmpsrv_handle_cert_parse(CMPSRV_REQUEST *req)
 {
+    CMPSRV_CERT_REQUEST *cr = &req->view.cert;
+    int ok;
+
     req->body_error = 1;
-    return req->msg.body_type == CMPSRV_BODY_P10CR
-               ? cmpsrv_p10_parse(req->msg.body_value, &req->view.cert, &req->why)
-               : cmpsrv_crmf_parse(req->msg.body_value, &req->view.cert, &req->why);
+    ok = req->msg.body_type == CMPSRV_BODY_P10CR
+             ? cmpsrv_p10_parse(req->msg.body_value, cr, &req->why)
+             : cmpsrv_crmf_parse(req->msg.body_value, cr, &req->why);
+    if (ok && req->subject.p != NULL)
+        cr->subject = cmpsrv_bytes_slice(&req->subject);
+    return ok;
 }
 
 int64_t cmpsrv_answer_cert_req_id(const CMPSRV_REQUEST *req)
@@ -52,11 +58,16 @@ static int find_unconfirmed(CMPSRV_REQUEST *req)
 }
 
 /* A code that is used up opens no new transaction, but sends again what was not confirmed. The
- * answer is that to a wrong code, to the letter: nobody is known, nothing is kept. */
+ * answer is that to a wrong code, to the letter: nobody is known, nothing is kept. Who has a
+ * certificate is known anyway, and is told. */
 static int check_entity(CMPSRV_REQUEST *req)
 {
     if (req->alias->ra_mode || req->is_reissue || cmpsrv_entity_may_enrol(&req->entity))
         return 1;
+    if (req->auth.identity.kind == CMPSRV_PROTECTION_SIGNATURE)
+        return cmpsrv_refuse(&req->why, CMPSRV_R_NOT_AUTHORIZED,
+                             "end entity %s has no requests left, or its status is %d",
+                             req->entity.name, req->entity.status);
     cmpsrv_auth_result_clear(&req->auth);
     req->body_error = 0;
     return cmpsrv_refuse(&req->why, CMPSRV_R_BAD_MESSAGE_CHECK,

@@ -41,7 +41,9 @@ static int h2_sender(CMPSRV_REQUEST *req)
         cmpsrv_protection_kind(m->protection_alg) == CMPSRV_PROTECTION_MAC)
         return cmpsrv_refuse(&req->why, CMPSRV_R_NO_SENDER_KID,
                              "RFC 9810 5.1.1: NULL-DN sender without senderKID");
-    if (null_dn && m->sender_kid.p == NULL)
+    /* without protection there is no secret or certificate that the two would name */
+    if (null_dn && m->sender_kid.p == NULL &&
+        (m->protection_alg.p != NULL || req->alias->require_protection))
         return cmpsrv_refuse(&req->why, CMPSRV_R_BAD_SENDER,
                              "RFC 9810 5.1.1: NULL-DN sender without senderKID");
     if (m->sender_dn.p != NULL && !null_dn) {

@@ -75,7 +75,27 @@ static int give_ca(void *arg, const CMPSRV_CONF_CA *conf, CMPSRV_AUTH_CA *out)
     out->cert = ca->issuer.cert;
     out->subject = cmpsrv_bytes_slice(&ca->issuer.subject);
     out->not_after = ca->issuer.not_after;
+    out->conf = ca->conf;
     return 1;
+}
+
+/* Of several CAs with that name the one whose certificate it is. */
+static int give_issuer(void *arg, const CMPSRV_CERT_VIEW *cert, CMPSRV_AUTH_CA *out)
+{
+    CMPSRV_REQUEST *req = arg;
+    const CMPSRV_CA *ca = cmpsrv_request_issuer(req, cert, NULL, NULL);
+
+    return ca != NULL && give_ca(arg, ca->conf, out);
+}
+
+static int is_code(void *arg, CMPSRV_SLICE code)
+{
+    static const CMPSRV_END_ENTITY_ROW nobody = {.code_kind = CMPSRV_CODE_NONE};
+    const CMPSRV_REQUEST *req = arg;
+
+    return cmpsrv_store_code_matches(req->srv->store, req->has_entity ? &req->entity : &nobody,
+                                     code) &&
+           req->has_entity;
 }
 
 static int give_certificate(void *arg, const unsigned char ca_id[CMPSRV_HASH], CMPSRV_SLICE serial,
@@ -84,7 +104,7 @@ static int give_certificate(void *arg, const unsigned char ca_id[CMPSRV_HASH], C
     return cmpsrv_store_cert_get(((CMPSRV_REQUEST *)arg)->srv->store, ca_id, serial, out, why);
 }
 
-static const CMPSRV_AUTH_OPS auth_ops = {give_ca, give_certificate};
+static const CMPSRV_AUTH_OPS auth_ops = {give_ca, give_issuer, is_code, give_certificate};
 
 static int stage_authenticate(CMPSRV_REQUEST *req)
 {
@@ -104,7 +124,10 @@ static int stage_authenticate(CMPSRV_REQUEST *req)
         .ras = req->snap->ras,
         .ras_n = req->snap->conf->ras_n,
         .chains = req->snap->chains,
-        .first_signer = cmpsrv_bytes_slice(&req->txn.signer),
+        .is_first = req->type->is_first,
+        .txn = req->has_txn ? &req->txn : NULL,
+        .reg_token = req->reg_token,
+        .dn_part = cmpsrv_secret_get0(req->dn_part),
     };
 
     return cmpsrv_auth_run(&in, &req->auth, &req->why);
@@ -241,7 +264,11 @@ static void rewind_request(CMPSRV_REQUEST *req)
     cmpsrv_auth_result_clear(&req->auth);
     cmpsrv_end_entity_row_clear(&req->entity);
     cmpsrv_secret_free(req->code);
-    req->code = NULL;
+    cmpsrv_secret_free(req->dn_part);
+    req->code = req->dn_part = NULL;
+    req->reg_token = cmpsrv_slice(NULL, 0);
+    cmpsrv_bytes_wipe(&req->subject);
+    cmpsrv_bytes_wipe(&req->recipient);
     req->ca = NULL;
     cmpsrv_bytes_clear(&req->body);
     cmpsrv_bytes_clear(&req->answer);

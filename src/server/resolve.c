@@ -12,6 +12,76 @@
 
 #include <openssl/crypto.h>
 
+enum {
+    MAC = 1u << CMPSRV_PROTECTION_MAC,
+    SIGNATURE = 1u << CMPSRV_PROTECTION_SIGNATURE,
+    NONE = 1u << CMPSRV_PROTECTION_NONE
+};
+
+/* ---- what the request says of itself
+ * -------------------------------------------------------------
+ */
+
+/* The attribute that holds the code of DnPartPwd; NULL: the alias has no such module. */
+static const char *code_attribute(const CMPSRV_CONF_ALIAS *alias)
+{
+    const char *found = NULL;
+
+    for (size_t i = 0; i < alias->modules_n; i++)
+        if (alias->modules[i].attribute != NULL)
+            found = alias->modules[i].attribute;
+    return found;
+}
+
+/* The code leaves the subject before anybody looks at that, whichever module will do. */
+static int cut_subject(CMPSRV_REQUEST *req, const char *attribute)
+{
+    char *code = cmpsrv_name_get(req->asked, attribute, 0);
+
+    if (code == NULL)
+        return 1;
+    req->dn_part = cmpsrv_secret_new(code, strlen(code));
+    OPENSSL_clear_free(code, strlen(code));
+    if (req->dn_part == NULL || !cmpsrv_name_cut(req->asked, attribute, &req->subject))
+        return cmpsrv_fail(&req->why, "out of memory");
+    req->asked = cmpsrv_bytes_slice(&req->subject);
+    return 1;
+}
+
+/* Clients have the same name as sender, which would come back in the answer, and so be kept. */
+static int cut_sender(CMPSRV_REQUEST *req, const char *attribute)
+{
+    CMPSRV_BYTES name = {0};
+    CMPSRV_DERW w = {0};
+    int ok;
+
+    if (req->msg.sender_dn.p == NULL || !cmpsrv_name_cut(req->msg.sender_dn, attribute, &name))
+        return 1;
+    cmpsrv_derw_put(&w, DER_CONTEXT_CONSTRUCTED(4), cmpsrv_bytes_slice(&name));
+    ok = cmpsrv_derw_finish(&w, &req->recipient) || cmpsrv_fail(&req->why, "out of memory");
+    cmpsrv_bytes_clear(&name);
+    return ok;
+}
+
+/* Read again when it is decided: what is wrong with it is said after authentication only. */
+static int read_request(CMPSRV_REQUEST *req)
+{
+    const char *attribute = code_attribute(req->alias);
+    CMPSRV_CERT_REQUEST cr = {0};
+    int ok = 0;
+
+    if (req->msg.body_type == CMPSRV_BODY_IR || req->msg.body_type == CMPSRV_BODY_CR)
+        ok = cmpsrv_crmf_parse(req->msg.body_value, &cr, NULL);
+    else if (req->msg.body_type == CMPSRV_BODY_P10CR)
+        ok = cmpsrv_p10_parse(req->msg.body_value, &cr, NULL);
+    req->asked = cmpsrv_slice(NULL, 0);
+    if (ok) {
+        req->asked = cr.subject;
+        req->reg_token = cmpsrv_crmf_reg_token(&cr);
+    }
+    return attribute == NULL || (cut_subject(req, attribute) && cut_sender(req, attribute));
+}
+
 /* ---- whose code the sender should have ---------------------------------------------------------
  */
 
@@ -74,24 +144,51 @@ static int by_subject(CMPSRV_REQUEST *req, CMPSRV_SLICE subject)
     return found == 2 ? 0 : found;
 }
 
-/* Read again when it is decided: what is wrong with it is said after authentication only. */
 static int by_request(CMPSRV_REQUEST *req)
 {
-    CMPSRV_CERT_REQUEST cr = {0};
-    int ok;
+    return by_subject(req, req->asked);
+}
 
-    switch (req->msg.body_type) {
-    case CMPSRV_BODY_IR:
-    case CMPSRV_BODY_CR:
-        ok = cmpsrv_crmf_parse(req->msg.body_value, &cr, NULL);
-        break;
-    case CMPSRV_BODY_P10CR:
-        ok = cmpsrv_p10_parse(req->msg.body_value, &cr, NULL);
-        break;
-    default:
-        ok = 0;
+const CMPSRV_CA *cmpsrv_request_issuer(CMPSRV_REQUEST *req, const CMPSRV_CERT_VIEW *cert,
+                                       CMPSRV_CERT_ROW *row, CMPSRV_REFUSAL *why)
+{
+    CMPSRV_CERT_ROW found = {0};
+    const CMPSRV_CA *ca = NULL;
+
+    for (size_t i = 0; i < req->snap->cas_n && ca == NULL; i++) {
+        const CMPSRV_CA *c = req->snap->cas[i];
+
+        if (!cmpsrv_name_eq(cert->issuer, cmpsrv_bytes_slice(&c->issuer.subject)))
+            continue;
+        switch (cmpsrv_store_cert_get(req->srv->store, c->id, cert->serial, &found, why)) {
+        case 1:
+            if (cmpsrv_slice_eq(cmpsrv_bytes_slice(&found.der), cert->der))
+                ca = c;
+            break;
+        case -1:
+            return NULL;
+        }
+        if (ca != NULL && row != NULL)
+            *row = found;
+        else
+            cmpsrv_cert_row_clear(&found);
     }
-    return ok ? by_subject(req, cr.subject) : 0;
+    return ca;
+}
+
+/* Whose certificate the message is signed with; what is wrong with it auth says. */
+static int by_signer(CMPSRV_REQUEST *req)
+{
+    CMPSRV_CERT_VIEW view;
+    CMPSRV_CERT_ROW row = {0};
+    int found = 0;
+
+    if (!cmpsrv_auth_find_signer(&req->msg, req->has_txn ? &req->txn : NULL, &view, NULL))
+        return 0;
+    if (cmpsrv_request_issuer(req, &view, &row, &req->why) != NULL)
+        found = by_name(req, row.end_entity);
+    cmpsrv_cert_row_clear(&row);
+    return req->why.reason == CMPSRV_R_NONE ? found : -1;
 }
 
 static int by_certificate(CMPSRV_REQUEST *req)
@@ -112,14 +209,25 @@ static int by_certificate(CMPSRV_REQUEST *req)
     return found;
 }
 
+/* A signature has its owner, whatever the message asks for. */
 static int find_entity(CMPSRV_REQUEST *req)
 {
-    static int (*const ways[])(CMPSRV_REQUEST *) = {by_transaction, by_sender_kid, by_request,
-                                                    by_certificate};
+    static const struct {
+        unsigned kinds;
+        int (*find)(CMPSRV_REQUEST *);
+    } ways[] = {{MAC | NONE, by_transaction},
+                {MAC, by_sender_kid},
+                {MAC | NONE, by_request},
+                {MAC, by_certificate},
+                {SIGNATURE, by_signer}};
+    unsigned kind =
+        1u << (req->msg.protection_alg.p == NULL ? CMPSRV_PROTECTION_NONE
+                                                 : cmpsrv_protection_kind(req->msg.protection_alg));
     int found = 0;
 
     for (size_t i = 0; i < CMPSRV_ARRAY_SIZE(ways) && found == 0; i++)
-        found = ways[i](req);
+        if ((ways[i].kinds & kind) != 0)
+            found = ways[i].find(req);
     req->has_entity = found == 1;
     return found >= 0;
 }
@@ -170,7 +278,7 @@ int cmpsrv_stage_resolve(CMPSRV_REQUEST *req)
         return 1; /* what could not be resolved is refused by decide, after authentication */
     }
     req->target = (CMPSRV_TARGET){.alias = req->alias};
-    if (!find_entity(req) || !open_code(req))
+    if (!read_request(req) || !find_entity(req) || !open_code(req))
         return 0;
     if (!req->has_entity)
         return 1;

@@ -109,6 +109,11 @@ struct cmpsrv_request_st {
     CMPSRV_END_ENTITY_ROW entity;
     CMPSRV_SECRET *code;      /* its code; NULL: none, because of ... */
     const char *code_problem; /* static */
+    CMPSRV_SLICE asked;       /* subject of the request */
+    CMPSRV_SLICE reg_token;   /* a code in the request: RegTokenPwd, ... */
+    CMPSRV_SECRET *dn_part;   /* ... DnPartPwd, which is cut out of subject and sender: */
+    CMPSRV_BYTES subject;     /* Name TLV that counts instead of the request's; absent: that one */
+    CMPSRV_BYTES recipient;   /* GeneralName TLV: the request's sender, the same */
     CMPSRV_AUTH_RESULT auth;
     int owns_txn; /* the identity is the one that opened the transaction */
 
@@ -153,6 +158,10 @@ int cmpsrv_header_check_policy(CMPSRV_REQUEST *req); /* H9 by operation, H15 */
  * -------------------------------------------------------------------------------------------------
  */
 int cmpsrv_stage_resolve(CMPSRV_REQUEST *req);
+/* The CA that has issued that certificate, as the store knows; its row to *row, which the caller
+ * clears, if not NULL. NULL, with *why if the store failed. */
+const CMPSRV_CA *cmpsrv_request_issuer(CMPSRV_REQUEST *req, const CMPSRV_CERT_VIEW *cert,
+                                       CMPSRV_CERT_ROW *row, CMPSRV_REFUSAL *why);
 /* Whether its status and what is left of its code allow another certificate. */
 int cmpsrv_entity_may_enrol(const CMPSRV_END_ENTITY_ROW *e);
 

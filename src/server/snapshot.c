@@ -45,6 +45,25 @@ static int check_key_algorithms(const CMPSRV_CONF_CERT_PROFILE *p, CMPSRV_SERVER
     return ok;
 }
 
+/* Codes that anybody on the way can read, and requests that anybody can change. */
+static void warn_of_unprotected(const CMPSRV_CONF *conf, CMPSRV_LOG *log)
+{
+    int plain = 0;
+
+    for (size_t i = 0; i < conf->server.listen.n; i++)
+        plain |= strncmp(conf->server.listen.v[i], "http://", 7) == 0;
+    for (size_t i = 0; plain && i < conf->aliases_n; i++) {
+        const CMPSRV_CONF_ALIAS *a = &conf->aliases[i];
+
+        for (size_t m = 0; !a->require_protection && m < a->modules_n; m++)
+            if (strcmp(a->modules[m].name, "RegTokenPwd") == 0 || a->modules[m].attribute != NULL)
+                cmpsrv_log(log, CMPSRV_LOG_WARNING,
+                           "alias %s takes codes in unprotected requests (require_protection: no) "
+                           "and the server listens on http://: use https:// only",
+                           a->name);
+    }
+}
+
 /* Everything is tried, so that one load tells all that is wrong. */
 static int load_rest(CMPSRV_SNAPSHOT *s, CMPSRV_SERVER *srv, CMPSRV_CONF_ERRORS *errors)
 {
@@ -56,6 +75,7 @@ static int load_rest(CMPSRV_SNAPSHOT *s, CMPSRV_SERVER *srv, CMPSRV_CONF_ERRORS 
         (s->chains = cmpsrv_chains_new()) == NULL)
         return 0;
     s->cas_n = n;
+    warn_of_unprotected(s->conf, srv->log);
     for (size_t i = 0; i < n; i++) {
         s->cas[i] = cmpsrv_ca_load(srv->libctx, srv->propq, &s->conf->cas[i], srv->log, errors);
         ok &= s->cas[i] != NULL;

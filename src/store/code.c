@@ -168,17 +168,19 @@ int cmpsrv_store_code_matches(const CMPSRV_STORE *s, const CMPSRV_END_ENTITY_ROW
     CMPSRV_SLICE want;
     int ok;
 
-    /* always one of each: the cost tells nothing */
-    if (code.n == 0 || code.n > MAX_CODE || !hash_code(s, row->name, code, hash) ||
-        !scrypt(code, is_scrypt ? row->code.p : no_salt, slow))
+    if (code.n == 0 || code.n > MAX_CODE || !hash_code(s, row->name, code, hash))
         return 0;
-    if (is_scrypt)
-        return CRYPTO_memcmp(slow, row->code.p + SALT, CMPSRV_HASH) == 0;
-    if (row->code_kind == CMPSRV_CODE_HASHED && row->code.n == CMPSRV_HASH)
-        return CRYPTO_memcmp(hash, row->code.p, CMPSRV_HASH) == 0;
     clear = cmpsrv_store_code_open(s, row, NULL);
     want = cmpsrv_secret_get0(clear);
-    ok = want.n == code.n && CRYPTO_memcmp(want.p, code.p, code.n) == 0;
+    ok = clear != NULL && want.n == code.n && CRYPTO_memcmp(want.p, code.p, code.n) == 0;
     cmpsrv_secret_free(clear);
-    return clear != NULL && ok;
+    ok |= row->code_kind == CMPSRV_CODE_HASHED && row->code.n == CMPSRV_HASH &&
+          CRYPTO_memcmp(hash, row->code.p, CMPSRV_HASH) == 0;
+    if (ok)
+        return 1;
+    if (!is_scrypt && cmpsrv_fault("no-dummy-scrypt"))
+        return 0;
+    /* every "no" costs as much as that to a wrong code under scrypt */
+    return scrypt(code, is_scrypt ? row->code.p : no_salt, slow) && is_scrypt &&
+           CRYPTO_memcmp(slow, row->code.p + SALT, CMPSRV_HASH) == 0;
 }

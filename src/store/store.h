@@ -109,7 +109,7 @@ int cmpsrv_store_code_seal(const CMPSRV_STORE *s, const char *entity, CMPSRV_COD
 /* The code in the clear, of kind CLEAR only; the caller frees. NULL with *why. */
 CMPSRV_SECRET *cmpsrv_store_code_open(const CMPSRV_STORE *s, const CMPSRV_END_ENTITY_ROW *row,
                                       CMPSRV_REFUSAL *why);
-/* Whether `code` is the row's; a row without one costs as much as one with. */
+/* Whether `code` is the row's; "no" costs the same for any row, also for one without a code. */
 int cmpsrv_store_code_matches(const CMPSRV_STORE *s, const CMPSRV_END_ENTITY_ROW *row,
                               CMPSRV_SLICE code);
 

@@ -6,6 +6,7 @@
  */
 #include "config.h"
 
+#include "wire/algs.h"
 #include "wire/wire_local.h"
 
 #include <string.h>
@@ -325,4 +326,25 @@ int cmpsrv_crmf_parse(CMPSRV_SLICE body_value, CMPSRV_CERT_REQUEST *out, CMPSRV_
         return 0;
     *out = request;
     return 1;
+}
+
+/* ---- id-regCtrl-regToken ------------------------------------------------------------------------
+ */
+
+static CMPSRV_SLICE find_token(CMPSRV_SLICE list)
+{
+    static const CMPSRV_SLICE reg_token = OID_INIT("\x2b\x06\x01\x05\x05\x07\x05\x01\x01");
+    CMPSRV_SLICE pair, type, token;
+
+    while (cmpsrv_der_get(&list, DER_SEQUENCE, &pair) && cmpsrv_der_get(&pair, DER_OID, &type))
+        if (cmpsrv_slice_eq(type, reg_token) && cmpsrv_der_get(&pair, DER_UTF8STRING, &token))
+            return token;
+    return cmpsrv_slice(NULL, 0);
+}
+
+CMPSRV_SLICE cmpsrv_crmf_reg_token(const CMPSRV_CERT_REQUEST *cr)
+{
+    CMPSRV_SLICE token = find_token(cr->reg_info);
+
+    return token.p != NULL ? token : find_token(cr->controls);
 }

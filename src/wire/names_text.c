@@ -198,6 +198,27 @@ char *cmpsrv_name_get(CMPSRV_SLICE name, const char *attribute, size_t i)
     return NULL;
 }
 
+int cmpsrv_name_cut(CMPSRV_SLICE name, const char *attribute, CMPSRV_BYTES *rest)
+{
+    unsigned char buf[MAX_OID];
+    CMPSRV_NAME_ATTRS attrs;
+    CMPSRV_NAME_PIECES pieces = {0};
+    CMPSRV_SLICE oid;
+
+    if (!find_type(attribute, buf, &oid) || !cmpsrv_name_read(name, &attrs, NULL))
+        return 0;
+    for (size_t k = 0; k < attrs.n; k++) {
+        const CMPSRV_NAME_ATTR *a = &attrs.v[k];
+
+        if (cmpsrv_slice_eq(a->type, oid) || !cmpsrv_name_piece_begin(&pieces, a->rdn))
+            continue;
+        cmpsrv_derw_oid(&pieces.w, a->type);
+        cmpsrv_derw_put(&pieces.w, a->tag, a->value);
+        cmpsrv_name_piece_end(&pieces);
+    }
+    return cmpsrv_name_assemble(&pieces, 0, rest);
+}
+
 /* ---- in ----------------------------------------------------------------------------------------
  */
 

@@ -174,6 +174,9 @@ typedef struct cmpsrv_cert_request_st {
  * parameters of a wrong type BAD_ALG. On failure out->cert_req_id is the first request's as far as
  * it could be read (the answer repeats it), everything else is empty; p10cr: -1. */
 int cmpsrv_crmf_parse(CMPSRV_SLICE body_value, CMPSRV_CERT_REQUEST *out, CMPSRV_REFUSAL *why);
+/* The text of id-regCtrl-regToken (RFC 4211 6.1) in regInfo, where EJBCA's clients have it, else in
+ * controls; absent: there is none. */
+CMPSRV_SLICE cmpsrv_crmf_reg_token(const CMPSRV_CERT_REQUEST *cr);
 /* body_value of p10cr. Extensions come from the attribute extensionRequest (two:
  * BAD_CERT_TEMPLATE). */
 int cmpsrv_p10_parse(CMPSRV_SLICE body_value, CMPSRV_CERT_REQUEST *out, CMPSRV_REFUSAL *why);
@@ -327,6 +330,8 @@ char *cmpsrv_name_text(CMPSRV_SLICE name);
 /* UTF-8 value of the i-th attribute of that type ("CN", "UID", "serialNumber", or dotted OID), case
  * of the type ignored. OPENSSL_malloc'ed, NULL: not there. */
 char *cmpsrv_name_get(CMPSRV_SLICE name, const char *attribute, size_t i);
+/* The Name without any attribute of that type; what it was in goes with it. 1/0. */
+int cmpsrv_name_cut(CMPSRV_SLICE name, const char *attribute, CMPSRV_BYTES *rest);
 /* "CN=a, O=b" or "/O=b/CN=a" to a Name; values become UTF8String (PrintableString for C,
  * serialNumber). BAD_NAME with what is wrong. */
 int cmpsrv_name_parse(const char *text, CMPSRV_BYTES *out, CMPSRV_REFUSAL *why);

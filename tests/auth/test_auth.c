@@ -191,7 +191,9 @@ static void test_modules(void)
     CU_ASSERT(cmpsrv_auth_has_module("HMAC"));
     CU_ASSERT(!cmpsrv_auth_has_module("hmac"));
     CU_ASSERT(cmpsrv_auth_has_module("EndEntityCertificate"));
-    CU_ASSERT(!cmpsrv_auth_has_module("RegTokenPwd"));
+    CU_ASSERT(cmpsrv_auth_has_module("RegTokenPwd"));
+    CU_ASSERT(cmpsrv_auth_has_module("DnPartPwd"));
+    CU_ASSERT(!cmpsrv_auth_has_module("Certificate"));
 }
 
 TEST_MAIN("auth", TEST(test_whose_secret_counts), TEST(test_denied), TEST(test_binding),

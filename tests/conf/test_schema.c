@@ -226,8 +226,6 @@ static void test_off_values(void)
         {"popo_input", "identical", 1},
         {"popo_input", "badPOP", 1},
         {"popo_input", "identical|badPOP", 0},
-        {"require_protection", "yes", 1},
-        {"require_protection", "no", 0}, /* under rfc9483 */
         {"login_attempts", "-1", 1},
         {"login_attempts", "5", 0},
         {"racertificatepath", "/x", 0},
@@ -253,9 +251,6 @@ static void test_later_words(void)
     } cases[] = {
         {"server", "store", "postgresql://h/d", "postgresql://: not supported yet"},
         {"aliases", "operationmode", "proxy", "is not known"},
-        {"aliases", "authenticationmodule", "RegTokenPwd", "RegTokenPwd: not supported yet"},
-        {"aliases", "authenticationmodule", "[DnPartPwd]", "DnPartPwd: not supported yet"},
-        {"aliases", "authenticationmodule", "RegTokenPwd;HMAC", "not supported yet"},
         {"aliases", "authenticationmodule", CANARY, "unknown module"},
         {"aliases", "ra.caname", "KeyId", "KeyId: not supported yet"},
         {"aliases", "ra.certificateprofile", "KeyId", "KeyId: not supported yet"},

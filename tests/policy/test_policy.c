@@ -78,8 +78,7 @@ static void begin(struct world *w)
     w->alias.namegeneration_parameters = (CMPSRV_CONF_LIST){cn, 1};
     w->target = (CMPSRV_TARGET){&w->alias, &w->ee, &w->profile, &w->ca};
     CU_ASSERT_FATAL(cmpsrv_name_parse("CN=CA1", &w->ca_subject, NULL));
-    w->in = (CMPSRV_POLICY_INPUT){
-        .target = &w->target, .request = &w->req, .now = NOW};
+    w->in = (CMPSRV_POLICY_INPUT){.target = &w->target, .request = &w->req, .now = NOW};
     w->in.ca_subject = cmpsrv_bytes_slice(&w->ca_subject);
     w->in.ca_not_before = NOW / 1000 * 1000 - 1000 * DAY_MS;
     w->in.ca_not_after = NOW / 1000 * 1000 + 1000 * DAY_MS;

@@ -340,7 +340,7 @@ static void test_pss_parameters(void)
 #define SHA256_ALG "\x30\x0d\x06\x09\x60\x86\x48\x01\x65\x03\x04\x02\x01\x05\x00"
 #define PSS_256                                                                                    \
     "\xa0\x0f" SHA256_ALG "\xa1\x1c\x30\x1a\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x01"               \
-                          "\x08" SHA256_ALG
+    "\x08" SHA256_ALG
     make_keys();
     /* as they must be: only the signature is wrong */
     CU_ASSERT_EQUAL(with_parameters(rsa, S("\x30\x00")), CMPSRV_R_BAD_MESSAGE_CHECK); /* defaults */
