@@ -128,7 +128,7 @@ def agree_on_infos(shown, node):
 def agree_on_key(shown, key):
     want = {ec.EllipticCurvePublicKey: lambda k: {"secp256r1": "ec:P-256", "secp384r1": "ec:P-384"}[k.curve.name],
             rsa.RSAPublicKey: lambda k: f"rsa:{k.key_size}", ed25519.Ed25519PublicKey: lambda k: "ed25519",
-            ed448.Ed448PublicKey: lambda k: "ed448"}
+            ed448.Ed448PublicKey: lambda k: "ed448", x25519.X25519PublicKey: lambda k: "x25519"}
     assert shown["key"] == next(f for c, f in want.items() if isinstance(key, c))(key)
 
 
