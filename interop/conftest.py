@@ -210,9 +210,9 @@ class Server:
         return self.send(conf.der(credential or self.credential), path)
 
     # ---- the stock client
-    def client(self, cmd, *args, secret=None, ref="client", path="cmp/ra", trusted=True, timeout=60):
+    def client(self, cmd, *args, secret=None, ref="client", path="cmp/ra", trusted=True, timeout=60, openssl="openssl"):
         """secret False: none, the arguments have another credential."""
-        line = ["openssl", "cmp", "-cmd", cmd, "-server", f"127.0.0.1:{self.port}", "-path", path]
+        line = [str(openssl), "cmp", "-cmd", cmd, "-server", f"127.0.0.1:{self.port}", "-path", path]
         line += ["-secret", f"pass:{secret or self.secret}"] if secret is not False else []
         line += ["-ref", ref] if ref and secret is not False else []
         line += ["-trusted", str(self.dir / "root.crt")] if trusted else []

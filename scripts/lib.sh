@@ -57,6 +57,40 @@ need() {
     rm -f "$top/apt.log"
 }
 
+# make_root SUITE DIR: a Debian root with the least there is, from where the machine's own apt has its packages, with the
+# committed tree in /cmpsrv. in_root COMMAND... runs there, drop_root unmounts it.
+make_root() {
+    own=$(. /etc/os-release && echo "$VERSION_CODENAME")
+    root=$2
+    source_of() { apt-get indextargets --format '$(REPO_URI)' "Codename: $1" 2>/dev/null | head -n 1; }
+    mirror=$(source_of "$own")
+    [ -n "$mirror" ] || die "no package source for $own in apt's configuration"
+    debootstrap --variant=minbase "$1" "$root" "$mirror" >"$root.out" 2>&1 || {
+        tail -n 20 "$root.out" >&2
+        die "debootstrap of $1 failed"
+    }
+    if [ "$1" = "$own" ]; then
+        cp /etc/apt/sources.list "$root/etc/apt/" 2>/dev/null || true
+        cp -r /etc/apt/sources.list.d "$root/etc/apt/" 2>/dev/null || true
+    elif [ -n "$(source_of "$own-security")" ]; then
+        echo "deb $(source_of "$own-security") $1-security main" >>"$root/etc/apt/sources.list"
+    fi
+    cp -r /etc/apt/apt.conf.d /etc/apt/trusted.gpg.d "$root/etc/apt/" 2>/dev/null || true
+    cp /etc/resolv.conf /etc/hosts "$root/etc/" 2>/dev/null || true
+    cp -r /etc/ssl/certs /usr/share/ca-certificates "$root/etc/ssl/" 2>/dev/null || true
+    mount --bind /dev "$root/dev"
+    mount -t proc proc "$root/proc"
+    git clone -q "$top" "$root/cmpsrv"
+}
+in_root() {
+    # shellcheck disable=SC2046 # words on purpose
+    env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root $(env | sed -n 's/^\([a-zA-Z]*_proxy=[^ ]*\)$/\1/p') chroot "$root" "$@"
+}
+drop_root() {
+    umount "$root/proc" 2>/dev/null || true
+    umount "$root/dev" 2>/dev/null || true
+}
+
 # build DIR [CONFIGURE-OPTION...]: configures and builds in DIR below the top, quietly unless it fails. Without
 # options a tree that is configured already is taken as it is.
 build() {

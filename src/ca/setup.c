@@ -141,7 +141,7 @@ static int set_validity(const SETUP *s)
 
     /* time(2) may lag a tick behind our clock, and other machines behind both */
     return ASN1_TIME_adj(X509_getm_notBefore(s->cert), now, 0, -BACKDATED) != NULL &&
-           (last != NULL && X509_cmp_time(last, &end) < 0
+           (last != NULL && ASN1_TIME_cmp_time_t(last, end) < 0
                 ? X509_set1_notAfter(s->cert, last)
                 : ASN1_TIME_adj(X509_getm_notAfter(s->cert), end, 0, 0) != NULL);
 }
