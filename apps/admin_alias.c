@@ -14,21 +14,31 @@ static const char *protection_name(const CMPSRV_CONF_ALIAS *al)
 }
 
 /* Whose credential a module takes, never what it is. */
-static const char *credential_of(const CMPSRV_CONF_ALIAS *al, const CMPSRV_CONF_MODULE *m)
+static void put_credential(const CMPSRV_CONF_ALIAS *al, const CMPSRV_CONF_MODULE *m, char *out,
+                           size_t size)
 {
-    if (strcmp(m->name, "HMAC") != 0)
-        return "";
-    return !al->ra_mode           ? " (code of the end entity)"
-           : m->parameter == NULL ? " (secret of the CA)"
-                                  : " (secret of the alias)";
+    if (m->attribute != NULL)
+        snprintf(out, size, "code of the end entity in %.64s", m->attribute);
+    else if (m->ca != NULL)
+        snprintf(out, size, "RAs of CA %.64s", m->ca->name);
+    else if (strcmp(m->name, "EndEntityCertificate") == 0)
+        snprintf(out, size, "the end entity's own");
+    else if (!al->ra_mode)
+        snprintf(out, size, "code of the end entity");
+    else
+        snprintf(out, size, "secret of the %s", m->parameter == NULL ? "CA" : "alias");
 }
 
 static void join_modules(const CMPSRV_CONF_ALIAS *al, char *out, size_t size)
 {
+    char whose[128];
+
     out[0] = '\0';
-    for (size_t i = 0; i < al->modules_n; i++)
-        snprintf(out + strlen(out), size - strlen(out), "%s%s%s", i > 0 ? ", " : "",
-                 al->modules[i].name, credential_of(al, &al->modules[i]));
+    for (size_t i = 0; i < al->modules_n; i++) {
+        put_credential(al, &al->modules[i], whose, sizeof(whose));
+        snprintf(out + strlen(out), size - strlen(out), "%s%s (%s)", i > 0 ? ", " : "",
+                 al->modules[i].name, whose);
+    }
 }
 
 static const char *name_or(const char *name, const char *otherwise)
@@ -85,6 +95,16 @@ static void range(ADMIN_TABLE *t, const char *key, CMPSRV_CONF_RANGE r)
     text(t, key, value);
 }
 
+static void list(ADMIN_TABLE *t, const char *key, const CMPSRV_CONF_LIST *names)
+{
+    char out[512] = "";
+
+    for (size_t i = 0; i < names->n; i++)
+        snprintf(out + strlen(out), sizeof(out) - strlen(out), "%s%s", i > 0 ? ", " : "",
+                 names->v[i]);
+    text(t, key, names->n == 0 ? "-" : out);
+}
+
 static void digests(ADMIN_TABLE *t, const char *key, unsigned set)
 {
     char out[128] = "";
@@ -104,6 +124,10 @@ static void show_switches(ADMIN_TABLE *t, const CMPSRV_CONF_ALIAS *al)
     seconds(t, "transaction_retention", al->transaction_retention);
     text(t, "unconfirmed", al->unconfirmed == CMPSRV_UNCONFIRMED_KEEP ? "keep" : "revoke");
     text(t, "allow_mac_rr", al->allow_mac_rr ? "yes" : "no");
+    text(t, "require_protection", al->require_protection ? "yes" : "no");
+    text(t, "response.capubsissuingca", al->capubs_issuing_ca ? "yes" : "no");
+    list(t, "response.capubsca", &al->capubs_cas);
+    list(t, "response.extracertsca", &al->extracerts_cas);
     text(t, "capubs_in", al->capubs_in == CMPSRV_CAPUBS_ALL ? "ip, cp, kup" : "ip");
     text(t, "p10cr_certreqid", al->p10cr_certreqid == 0 ? "0" : "-1");
     seconds(t, "message_time_tolerance", al->message_time_tolerance);

@@ -21,6 +21,8 @@ def configure(conf):
     signed = dict(ra, authenticationmodule=["HMAC", "EndEntityCertificate"],
                   authenticationparameters=[{"file": "ra.secret"}, "ManagementCA"])
     conf["aliases"]["signed"] = signed
+    conf["aliases"]["pbe"] = dict(signed, responseprotection="pbe")
+    conf["aliases"]["signature"] = dict(signed, responseprotection="signature")
     conf["aliases"]["only"] = dict(ra, authenticationmodule=["EndEntityCertificate"], authenticationparameters=["ManagementCA"])
     conf["aliases"]["explicit"] = dict(signed, implicit_confirm=False)
     conf["certificate_profiles"]["ENCRYPTION"] = dict(conf["certificate_profiles"]["ENDUSER"], key_usage=["keyEncipherment"])
@@ -283,13 +285,14 @@ def test_rr_of_another_cas_certificate(rows, keys):
 
 @pytest.mark.parametrize("cmd", ["ir", "cr", "p10cr"])
 @pytest.mark.parametrize("kind", ["rsa:2048", "ec:P-256", "ed25519"])
-def test_stock_client_signs(server, keys, tmp_path, cmd, kind):
-    name = f"stock-{cmd}-{kind.replace(':', '-')}"
+@pytest.mark.parametrize("alias", ["signed", "pbe", "signature"])
+def test_stock_client_signs(server, keys, tmp_path, cmd, kind, alias):
+    name = f"stock-{alias}-{cmd}-{kind.replace(':', '-')}"
     server.admin("ra", "issue", name, "--dir", str(server.dir), "--key", kind)
     key = write_key(keys(), tmp_path / "key.pem")
     args = ["-csr", write_csr(key, "/CN=stock", tmp_path / "csr.pem")] if cmd == "p10cr" else ["-newkey", key, "-subject", "/CN=stock"]
     done = server.client(cmd, *args, "-certout", tmp_path / "cert.pem", "-cert", server.dir / f"{name}.crt", "-key",
-                         server.dir / f"{name}.key", secret=False, path="cmp/signed")
+                         server.dir / f"{name}.key", secret=False, path=f"cmp/{alias}")
     if kind == "ed25519" and "unsupported key type" in done.stdout + done.stderr:
         pytest.skip("the client of OpenSSL 3.0 signs no message with Ed25519")
     assert done.returncode == 0, done.stderr

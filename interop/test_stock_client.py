@@ -17,7 +17,8 @@ def server(request, tmp_path_factory):
     from conftest import Server
     s = Server(tmp_path_factory.mktemp("stock") / "pki", ca_key=request.param)
     s.configure(lambda c: c["aliases"].update(
-        signed=dict(c["aliases"]["ra"], responseprotection="signature")))
+        signed=dict(c["aliases"]["ra"], responseprotection="signature"),
+        pbe=dict(c["aliases"]["ra"], responseprotection="pbe")))
     s.start()
     yield s
     s.stop()
@@ -75,11 +76,12 @@ def test_enrol_with_implicit_confirm(server, tmp_path, keys, cmd, kind):
 
 @pytest.mark.parametrize("implicit", [[], ["-implicit_confirm"]], ids=["certConf", "implicit"])
 @pytest.mark.parametrize("cmd", ["ir", "cr", "p10cr"])
-def test_enrol_with_signed_answers(server, tmp_path, keys, cmd, implicit):
-    enrol(server, tmp_path, keys, cmd, "ec:P-256", *implicit, path="cmp/signed")
+@pytest.mark.parametrize("alias", ["signed", "pbe"])
+def test_enrol_with_answers_under(server, tmp_path, keys, cmd, implicit, alias):
+    enrol(server, tmp_path, keys, cmd, "ec:P-256", *implicit, path=f"cmp/{alias}")
 
 
-@pytest.mark.parametrize("path, kind", [("/cmp/ra", "mac"), ("/cmp/signed", "signature")])
+@pytest.mark.parametrize("path, kind", [("/cmp/ra", "mac"), ("/cmp/signed", "signature"), ("/cmp/pbe", "mac")])
 def test_how_answers_are_protected(server, keys, path, kind):
     """The client takes either under -secret and -trusted, so it cannot tell what it got."""
     msg = forge.Msg("ir", forge.cert_req_msg(keys(), f"protected by {kind}"))
