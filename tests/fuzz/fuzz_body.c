@@ -15,6 +15,7 @@ static void check_request(const CMPSRV_CERT_REQUEST *cr)
     EVP_PKEY *key = NULL;
     char name[32] = "";
 
+    MUST(cmpsrv_crmf_reg_token(cr).n <= cr->controls.n + cr->reg_info.n);
     if (cr->subject.p != NULL)
         cmpsrv_name_check(cr->subject, &why);
     if (cr->spki.p == NULL || !cmpsrv_pubkey_decode(NULL, NULL, cr->spki, &key, name, &why))

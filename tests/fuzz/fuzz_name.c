@@ -9,6 +9,22 @@
 #include "fuzz/fuzz.h"
 #include "wire/wire.h"
 
+/* Without an attribute it is a name still, and nothing of that type is left. */
+static void check_cut(CMPSRV_SLICE name)
+{
+    CMPSRV_BYTES rest = {NULL, 0};
+    CMPSRV_SLICE cut;
+    char *value;
+
+    MUST(cmpsrv_name_cut(name, "OU", &rest));
+    cut = cmpsrv_bytes_slice(&rest);
+    MUST(cmpsrv_name_check(cut, NULL) && cmpsrv_name_get(cut, "OU", 0) == NULL);
+    if ((value = cmpsrv_name_get(name, "OU", 0)) == NULL)
+        MUST(cmpsrv_name_eq(name, cut));
+    OPENSSL_free(value);
+    cmpsrv_bytes_clear(&rest);
+}
+
 static void check_name(CMPSRV_SLICE name)
 {
     unsigned char hash[CMPSRV_HASH], again[CMPSRV_HASH];
@@ -26,6 +42,7 @@ static void check_name(CMPSRV_SLICE name)
         MUST(memcmp(hash, again, CMPSRV_HASH) == 0);
         MUST(cmpsrv_name_eq(name, cmpsrv_bytes_slice(&parsed)));
     }
+    check_cut(name);
     OPENSSL_free(text);
     cmpsrv_bytes_clear(&canonical);
     cmpsrv_bytes_clear(&parsed);
