@@ -354,6 +354,7 @@ static void check_reg_token(CONF_LOAD *l, CONF_ENTRY *e, CMPSRV_CONF_MODULE *m,
 static void check_dn_part(CONF_LOAD *l, CONF_ENTRY *e, CMPSRV_CONF_MODULE *m,
                           const CMPSRV_CONF_CA *ca)
 {
+    const CMPSRV_CONF_ALIAS *a = e->pub;
     char text[CONF_MAX_NAME + 1] = "";
 
     (void)ca;
@@ -366,9 +367,12 @@ static void check_dn_part(CONF_LOAD *l, CONF_ENTRY *e, CMPSRV_CONF_MODULE *m,
         OPENSSL_cleanse(text, sizeof(text));
         return;
     }
+    for (const CMPSRV_CONF_MODULE *other = a->modules; other < m; other++)
+        if (other->attribute != NULL)
+            complain_at(l, e, "authenticationmodule", "DnPartPwd twice; allowed: once");
     if ((m->attribute = OPENSSL_strdup(text)) == NULL)
         l->no_memory = 1;
-    if (OPENSSL_strcasecmp(text, ((const CMPSRV_CONF_ALIAS *)e->pub)->username_component) == 0)
+    if (OPENSSL_strcasecmp(text, a->username_component) == 0)
         complain_at(l, e, "extractusernamecomponent",
                     "%s holds the code of DnPartPwd, it cannot be the username", text);
 }

@@ -22,7 +22,7 @@ enum {
  * -------------------------------------------------------------
  */
 
-/* The attribute that holds the code of DnPartPwd; NULL: the alias has no such module. */
+/* The attribute that holds the code of DnPartPwd, which is there once at most; NULL: it is not. */
 static const char *code_attribute(const CMPSRV_CONF_ALIAS *alias)
 {
     const char *found = NULL;
@@ -51,12 +51,16 @@ static int cut_subject(CMPSRV_REQUEST *req, const char *attribute)
 /* Clients have the same name as sender, which would come back in the answer, and so be kept. */
 static int cut_sender(CMPSRV_REQUEST *req, const char *attribute)
 {
+    char *code = cmpsrv_name_get(req->msg.sender_dn, attribute, 0);
     CMPSRV_BYTES name = {0};
     CMPSRV_DERW w = {0};
     int ok;
 
-    if (req->msg.sender_dn.p == NULL || !cmpsrv_name_cut(req->msg.sender_dn, attribute, &name))
+    if (code == NULL)
         return 1;
+    OPENSSL_clear_free(code, strlen(code));
+    if (!cmpsrv_name_cut(req->msg.sender_dn, attribute, &name))
+        return cmpsrv_fail(&req->why, "out of memory");
     cmpsrv_derw_put(&w, DER_CONTEXT_CONSTRUCTED(4), cmpsrv_bytes_slice(&name));
     ok = cmpsrv_derw_finish(&w, &req->recipient) || cmpsrv_fail(&req->why, "out of memory");
     cmpsrv_bytes_clear(&name);

@@ -104,6 +104,8 @@ static const struct {
      "4: aliases a: authenticationparameters: RegTokenPwd takes no parameter", ""},
     {CLIENT(KEY, "authenticationmodule: DnPartPwd, authenticationparameters: OU"), NULL, NULL},
     {CLIENT(KEY, "authenticationmodule: DnPartPwd, authenticationparameters: 1.2.3"), NULL, NULL},
+    {CLIENT(KEY, "authenticationmodule: DnPartPwd;DnPartPwd, authenticationparameters: OU;UID"),
+     "4: aliases a: authenticationmodule: DnPartPwd twice", "once"},
     {CLIENT(KEY, "authenticationmodule: DnPartPwd"),
      "4: aliases a: authenticationmodule: DnPartPwd needs the DN attribute", "OU"},
     {CLIENT(KEY, "authenticationmodule: DnPartPwd, authenticationparameters: " CANARY),
