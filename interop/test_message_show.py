@@ -277,7 +277,7 @@ def agree_on_nested(shown, node):
         agree(one, message)
 
 
-BODIES = {"ir": agree_on_requests, "cr": agree_on_requests, "kur": agree_on_requests, "ip": agree_on_cert_rep,
+BODIES = {**dict.fromkeys(("ir", "cr", "kur", "krr", "ccr"), agree_on_requests), "ip": agree_on_cert_rep,
           "cp": agree_on_cert_rep, "p10cr": agree_on_csr, "certConf": agree_on_cert_conf, "rr": agree_on_rev_req,
           "rp": lambda shown, node: agree_on_status(shown["status"][0], node[0][0]),
           "error": lambda shown, node: agree_on_status(shown["pKIStatusInfo"], node[0]), "genm": agree_on_infos,
