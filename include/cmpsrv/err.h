@@ -51,6 +51,10 @@ extern "C" {
     X(BAD_CERT_TEMPLATE,       19, 200, "template",       "the certificate template is not acceptable") \
     X(BAD_KEY,                 19, 200, "template",       "the public key is not allowed") \
     X(BAD_NAME,                19, 200, "template",       "the subject name is not acceptable") \
+    X(PROFILE_NOT_FULFILLED,    7, 200, "template",       "the request does not fulfil its end entity profile") \
+    X(NOT_UNIQUE,              19, 200, "template",       "the public key or the subject belongs to another end entity") \
+    X(KEY_ID_NOT_ACCEPTED,      2, 200, "header",         "this senderKID is not accepted here") \
+    X(NO_SUCH_PROFILE,         24, 200, "authority",      "no such profile") \
     X(UNKNOWN_KEY_ALG,          0, 200, "algorithm",      "the algorithm of the public key is not supported") \
     X(BAD_POP,                  9, 200, "pop",            "proof of possession is missing or wrong") \
     X(BAD_CERT_ID,              4, 200, "certificate",    "no such certificate, or not the one expected") \

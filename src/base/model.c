@@ -43,6 +43,7 @@ void cmpsrv_end_entity_row_clear(CMPSRV_END_ENTITY_ROW *r)
 {
     cmpsrv_bytes_clear(&r->subject);
     cmpsrv_bytes_wipe(&r->code);
+    cmpsrv_bytes_clear(&r->san);
     memset(r, 0, sizeof(*r));
 }
 
@@ -93,6 +94,7 @@ void cmpsrv_changes_clear(CMPSRV_CHANGES *c)
         case CMPSRV_CHANGE_ENTITY_UPDATE:
         case CMPSRV_CHANGE_ENTITY_DELETE:
         case CMPSRV_CHANGE_ENTITY_USE:
+        case CMPSRV_CHANGE_ENTITY_ATTEMPTS:
         case CMPSRV_CHANGE_ENTITY_ERASE:
             cmpsrv_end_entity_row_clear(&ch->u.entity);
             break;

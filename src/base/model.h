@@ -92,8 +92,12 @@ typedef struct cmpsrv_decision_st {
     extensions; /* concatenated DER Extension elements that policy decided (basicConstraints,
                    keyUsage, extKeyUsage, subjectAltName); the CA adds SKI, AKI, CDP, AIA */
     unsigned int
-        key_usage;    /* the keyUsage decided, bit 0 = digitalSignature; 0: extension absent */
-    int with_mods;    /* granted with other values than asked for */
+        key_usage; /* the keyUsage decided, bit 0 = digitalSignature; 0: extension absent */
+    int with_mods; /* granted with other values than asked for */
+    unsigned char serial[CMPSRV_MAX_SERIAL]; /* content octets of the INTEGER that was asked for */
+    size_t serial_len;                       /* 0: a random one */
+    int must_decrypt; /* the certificate goes out encrypted to its key; certConf proves possession
+                         (RFC 9810 5.2.8.3.2) */
     char *end_entity; /* username */
     char *end_entity_profile;
     char *certificate_profile;
@@ -174,6 +178,8 @@ typedef struct cmpsrv_txn_st {
     CMPSRV_BODY body_type;  /* of the first request */
     int64_t cert_req_id;    /* that we sent and expect in certConf */
     int pvno;               /* of the first request */
+    int must_confirm; /* the certificate counts only once it is confirmed, whatever the alias says
+                         of unconfirmed ones */
     unsigned char sender_nonce[CMPSRV_OUR_NONCE]; /* of our last answer */
     CMPSRV_BYTES mac_alg; /* AlgorithmIdentifier of MAC answers; absent: signature */
     CMPSRV_BYTES signer;  /* certificate that signed the first request; absent: none did */
@@ -221,24 +227,36 @@ typedef struct cmpsrv_end_entity_row_st {
     CMPSRV_CODE_KIND code_kind;
     CMPSRV_BYTES code; /* as cmpsrv_store_code_seal() made it */
     int64_t remaining; /* certificates that the code is still good for; -1: not limited */
+    CMPSRV_BYTES san;  /* GeneralNames TLV of its certificates' subjectAltName; absent: none */
+    char alias[CMPSRV_MAX_ALIAS + 1]; /* that made it, or last changed it; "": an operator */
+    int64_t attempts;                 /* wrong codes since the last good one */
 } CMPSRV_END_ENTITY_ROW;
 void cmpsrv_end_entity_row_clear(CMPSRV_END_ENTITY_ROW *r);
+
+enum { CMPSRV_UNIQUE_KEY = 1, CMPSRV_UNIQUE_SUBJECT = 2 };
 
 /* ---- what shall change: collected by handlers, carried out by ONE store transaction -------------
  */
 
 typedef enum {
-    CMPSRV_CHANGE_ENTITY_UPSERT, /* RA mode: by name; leaves code and remaining alone */
+    CMPSRV_CHANGE_ENTITY_UPSERT, /* RA mode: by name. What is there already must be of the same
+                                    alias, CA and end entity profile as the new row, or as
+                                    entity_from says, else CONFLICT. A row without a code leaves
+                                    the code alone, to be erased when it is not needed any more */
     CMPSRV_CHANGE_ENTITY_INSERT, /* name taken: REFUSED */
     CMPSRV_CHANGE_ENTITY_UPDATE, /* all but the name; where it was last updated at
                                     entity_seen, else CONFLICT */
     CMPSRV_CHANGE_ENTITY_DELETE, /* the same */
     CMPSRV_CHANGE_ENTITY_USE, /* one certificate less that the code is good for, generated with the
-                                 last; none left, or not in a status to enrol: CONFLICT */
+                                 last, and no attempts; none left, or not in a status to enrol:
+                                 CONFLICT. entity.remaining -1: not counted (finish_user: no).
+                                 entity.status GENERATED: a renewal, where it is in that status */
+    CMPSRV_CHANGE_ENTITY_ATTEMPTS, /* entity.attempts wrong codes more, if it is there */
     CMPSRV_CHANGE_ENTITY_ERASE, /* the code, if it is used up and none of its transactions is open
                                  */
     CMPSRV_CHANGE_CERT_INSERT,  /* serial taken: REFUSED; (alias, tid) taken, or the same identity
-                                   has a certificate to confirm for this key and subject: CONFLICT */
+                                   has a certificate to confirm for this key and subject, or what
+                                   cert_unique asks for does not hold: CONFLICT */
     CMPSRV_CHANGE_CERT_STATUS,  /* from the status it had when decided, else CONFLICT */
     CMPSRV_CHANGE_TXN_INSERT,   /* (alias, tid) taken: CONFLICT */
     CMPSRV_CHANGE_TXN_UPDATE,  /* whole row where version = txn.version; stored as version + 1; else
@@ -258,8 +276,17 @@ typedef struct cmpsrv_change_st {
         struct {
             CMPSRV_END_ENTITY_ROW entity;
             int64_t entity_seen; /* UPDATE, DELETE: updated_at of the row that was decided on */
+            struct {             /* UPSERT: of the row that was decided on */
+                char alias[CMPSRV_MAX_ALIAS + 1];
+                char end_entity_profile[128];
+                unsigned char ca_id[CMPSRV_HASH];
+            } entity_from;
         };
-        CMPSRV_CERT_ROW cert; /* CERT_INSERT; TID_SPENT uses ca_id, serial, alias, tid */
+        struct {
+            CMPSRV_CERT_ROW cert; /* CERT_INSERT; TID_SPENT uses ca_id, serial, alias, tid */
+            unsigned cert_unique; /* CMPSRV_UNIQUE bits: no other end entity of this CA has it in a
+                                     certificate that is not revoked */
+        };
         struct {
             unsigned char ca_id[CMPSRV_HASH];
             unsigned char serial[CMPSRV_MAX_SERIAL];

@@ -71,7 +71,15 @@ typedef struct cmpsrv_conf_ca_st {
     char *url_crl, *url_ocsp, *url_issuer; /* NULL: extension left out */
     unsigned signature_digest; /* bits 256, 384, 512 of the SHA-2 size: see cmpsrv_md_* (value 4, 8,
                                   16) */
+    int finish_user;           /* a certificate uses up one of the code's requests */
 } CMPSRV_CONF_CA;
+
+/* A CA of somebody else whose certificates may be enrolled with (3GPP); has no key. */
+typedef struct cmpsrv_conf_vendor_ca_st {
+    CMPSRV_CONF_POS pos;
+    char *name;
+    char *certificate; /* file: PEM, the CA's certificate first, then what it is under, if any */
+} CMPSRV_CONF_VENDOR_CA;
 
 typedef struct cmpsrv_conf_cert_profile_st {
     CMPSRV_CONF_POS pos;
@@ -82,7 +90,26 @@ typedef struct cmpsrv_conf_cert_profile_st {
     unsigned key_usage;                  /* bit 0 digitalSignature ... bit 8 decipherOnly */
     CMPSRV_CONF_LIST extended_key_usage; /* dotted OIDs */
     CMPSRV_CONF_LIST available_cas;      /* n == 0: any */
+    /* what a request may choose */
+    int allow_validity_override, allow_key_usage_override, allow_extension_override,
+        allow_dn_override, allow_serial_override;
+    CMPSRV_CONF_LIST overridable_extensions;     /* dotted OIDs; n == 0: any */
+    CMPSRV_CONF_LIST non_overridable_extensions; /* dotted OIDs */
 } CMPSRV_CONF_CERT_PROFILE;
+
+/* One row of subject_dn or subject_alt_name of an end entity profile. */
+typedef struct cmpsrv_conf_field_st {
+    char *name;   /* a DN attribute ("CN", "1.2.3"), or a type of GeneralName ("dNSName") */
+    int required; /* must be there at least once */
+    char *value;  /* each must be exactly this; NULL: any */
+    char *regex;  /* each must match this POSIX extended regular expression as a whole; NULL: any */
+    void *pattern; /* regex_t *: the same, compiled */
+    int64_t max;   /* how often it may be there */
+} CMPSRV_CONF_FIELD;
+typedef struct { /* n == 0: any */
+    CMPSRV_CONF_FIELD *v;
+    size_t n;
+} CMPSRV_CONF_FIELDS;
 
 typedef struct cmpsrv_conf_ee_profile_st {
     CMPSRV_CONF_POS pos;
@@ -91,6 +118,11 @@ typedef struct cmpsrv_conf_ee_profile_st {
     char *default_certificate_profile;               /* may be NULL */
     CMPSRV_CONF_LIST available_cas;                  /* n == 0: any */
     char *default_ca;                                /* may be NULL */
+    CMPSRV_CONF_FIELDS subject_dn, subject_alt_name;
+    int allow_multi_value_rdns; /* where subject_dn lists attributes */
+    int64_t allowed_requests;   /* certificates for one enrolment code */
+    int64_t renewal_window; /* ms before notAfter in which a generated one may enrol; 0: never */
+    int allow_merge_dn;     /* attributes that only the end entity has are added */
 } CMPSRV_CONF_EE_PROFILE;
 
 typedef enum {
@@ -130,10 +162,22 @@ typedef struct cmpsrv_conf_alias_st {
     CMPSRV_USERNAME_SCHEME namegeneration_scheme;
     CMPSRV_CONF_LIST namegeneration_parameters;
     char *namegeneration_prefix, *namegeneration_postfix; /* "" when absent */
-    /* resolved references; NULL: ProfileDefault */
+    /* resolved references; NULL: ProfileDefault, or KeyId */
     const CMPSRV_CONF_EE_PROFILE *ee_profile; /* NULL in client mode */
     const CMPSRV_CONF_CERT_PROFILE *cert_profile;
     const CMPSRV_CONF_CA *ca;
+    int ee_profile_is_key_id, cert_profile_is_key_id, ca_is_key_id; /* senderKID names it */
+    CMPSRV_CONF_LIST cas, end_entity_profiles; /* client mode: whose end entities; n == 0: any */
+    CMPSRV_SECRET *password;  /* ra.passwordgenparams: code of end entities; NULL: random */
+    int allow_custom_serial;  /* RA mode: the template's serialNumber counts */
+    int allow_ra_verified;    /* raVerified is taken from whoever asks */
+    int popo_input_identical; /* poposkInput beside subject and key is taken if it is the same */
+    int64_t login_attempts;   /* wrong codes until an end entity is locked; -1: no limit */
+    int unique_public_key, unique_subject_dn; /* among the end entities of a CA */
+    int single_active_certificate;            /* of an end entity and a CA */
+    int vendor_mode;                          /* client mode, EndEntityCertificate */
+    CMPSRV_CONF_LIST vendor_cas;              /* names */
+    int root_in_ip_extracerts;
     int implicit_confirm;
     int64_t confirm_wait_time;     /* ms */
     int64_t transaction_retention; /* ms: how long a finished transaction keeps its answer */
@@ -180,6 +224,8 @@ typedef struct cmpsrv_conf_st {
     size_t aliases_n;
     CMPSRV_CONF_RA *ras;
     size_t ras_n;
+    CMPSRV_CONF_VENDOR_CA *vendor_cas;
+    size_t vendor_cas_n;
     CMPSRV_CONF_LIST files; /* read; owner of the names in CMPSRV_CONF_POS */
 } CMPSRV_CONF;
 
@@ -206,7 +252,7 @@ const CMPSRV_CONF_ALIAS *cmpsrv_conf_alias_by_path(const CMPSRV_CONF *c, const c
 /* The schema table, for --help, the man page and tests that walk it. */
 typedef struct cmpsrv_conf_key_st {
     const char *section; /* "server", "cas", "certificate_profiles", "end_entity_profiles",
-                            "aliases", "ras" */
+                            "aliases", "ras", "vendor_cas" */
     const char *key;     /* dotted for nested maps: "cmp_signer.certificate" */
     const char
         *type; /* "string", "bool", "integer", "duration", "list", ...: what is allowed, in words */

@@ -32,12 +32,13 @@ void cmpsrv_policy_resolve_entity(const CMPSRV_CONF *conf, const CMPSRV_CONF_ALI
             out->ee_profile = &conf->ee_profiles[i];
 }
 
-void cmpsrv_policy_resolve(const CMPSRV_CONF *conf, const CMPSRV_CONF_ALIAS *alias,
-                           CMPSRV_TARGET *out)
+void cmpsrv_policy_resolve(const CMPSRV_CONF *conf, const CMPSRV_CONF_ALIAS *alias, int body,
+                           CMPSRV_SLICE sender_kid, CMPSRV_TARGET *out)
 {
     const CMPSRV_CONF_EE_PROFILE *ee = alias->ee_profile;
     const char *name = ee == NULL ? NULL : ee->default_certificate_profile;
 
+    (void)body, (void)sender_kid;
     *out = (CMPSRV_TARGET){
         .alias = alias, .ee_profile = ee, .cert_profile = alias->cert_profile, .ca = alias->ca};
     if (out->ca == NULL && ee != NULL)
@@ -131,8 +132,9 @@ static int check_reg_info(const CMPSRV_POLICY_INPUT *in, CMPSRV_DECISION *d, CMP
 
 static int check_pop(const CMPSRV_POLICY_INPUT *in, CMPSRV_DECISION *d, CMPSRV_REFUSAL *why)
 {
-    return cmpsrv_popo_verify(in->libctx, in->propq, in->request, d->key,
-                              in->target->alias->signature_digests, why);
+    CMPSRV_POPO_RULES rules = {.digests = in->target->alias->signature_digests};
+
+    return cmpsrv_popo_verify(in->libctx, in->propq, in->request, d->key, &rules, why);
 }
 
 /* Who the certificate is for, in the terms of the store. */

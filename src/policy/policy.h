@@ -18,11 +18,17 @@ typedef struct cmpsrv_target_st {
     const CMPSRV_CONF_CA *ca;
 } CMPSRV_TARGET;
 
-/* Resolves ProfileDefault and defaults (EE profile, then CA, then certificate profile;
- * ejbca-behaviour.md 7.3). What cannot be resolved leaves a NULL: decide refuses it after
+/* Resolves KeyId, ProfileDefault and defaults (EE profile, then CA, then certificate profile;
+ * ejbca-behaviour.md 7.3) for a message of that body and senderKID; p10cr goes to the alias's
+ * defaultca, if it has one. What cannot be resolved leaves a NULL: decide refuses it after
  * authentication. */
-void cmpsrv_policy_resolve(const CMPSRV_CONF *conf, const CMPSRV_CONF_ALIAS *alias,
-                           CMPSRV_TARGET *out);
+void cmpsrv_policy_resolve(const CMPSRV_CONF *conf, const CMPSRV_CONF_ALIAS *alias, int body,
+                           CMPSRV_SLICE sender_kid, CMPSRV_TARGET *out);
+
+/* A senderKID as EJBCA reads it for KeyId: its text if it is printable ASCII, else lower-case hex,
+ * of at most its first 128 octets. Returns out; "" without senderKID. */
+enum { CMPSRV_KEY_ID_SIZE = 257 };
+char *cmpsrv_key_id(CMPSRV_SLICE sender_kid, char out[CMPSRV_KEY_ID_SIZE]);
 
 /* The same in client mode, where the end entity says it; ca is the one of its row, or NULL. */
 void cmpsrv_policy_resolve_entity(const CMPSRV_CONF *conf, const CMPSRV_CONF_ALIAS *alias,
@@ -41,9 +47,14 @@ typedef struct cmpsrv_policy_input_st {
     const char *propq;
     const CMPSRV_TARGET *target;
     const CMPSRV_CERT_REQUEST *request;
-    const CMPSRV_END_ENTITY_ROW *entity; /* client mode: who asks; NULL: RA mode */
-    int64_t now;                         /* ms UTC */
-    CMPSRV_SLICE ca_subject;             /* Name TLV of the target CA */
+    const CMPSRV_IDENTITY *identity;       /* who asks */
+    const CMPSRV_SECRET *secret;           /* of its MAC, for publicKeyMAC; NULL: it has none */
+    CMPSRV_SLICE signer_subject;           /* Name TLV of its certificate; absent: it has none */
+    int64_t pvno;                          /* of the message */
+    const CMPSRV_END_ENTITY_ROW *entity;   /* client mode: who asks; NULL: RA mode */
+    const CMPSRV_END_ENTITY_ROW *existing; /* RA mode: who has that username; NULL: nobody yet */
+    int64_t now;                           /* ms UTC */
+    CMPSRV_SLICE ca_subject;               /* Name TLV of the target CA */
     int64_t ca_not_before, ca_not_after;
     CMPSRV_SLICE ca_spki; /* TLV: nobody gets a certificate for the CA's own key */
 } CMPSRV_POLICY_INPUT;
@@ -67,5 +78,13 @@ char *cmpsrv_username_of(const CMPSRV_CONF_ALIAS *alias, CMPSRV_SLICE subject);
  */
 char *cmpsrv_username_make(const CMPSRV_CONF_ALIAS *alias, CMPSRV_SLICE subject,
                            CMPSRV_REFUSAL *why);
+
+/*
+ * Whether an RA at this alias may act for an end entity that exists: the alias made it, or it is of
+ * the target's CA and end entity profile. is_ca: its CA is the target's, or none of ours any more.
+ * Else NOT_AUTHORIZED.
+ */
+int cmpsrv_policy_owns_entity(const CMPSRV_TARGET *target, const CMPSRV_END_ENTITY_ROW *entity,
+                              int is_ca, CMPSRV_REFUSAL *why);
 
 #endif

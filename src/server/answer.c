@@ -90,8 +90,9 @@ static int respond_cert(CMPSRV_REQUEST *req, CMPSRV_SLICE body)
     CERTS ca_pubs = {0};
 
     choose_ca_pubs(req, &ca_pubs);
-    return cmpsrv_body_certrep_patch(body, cmpsrv_answer_cert_req_id(req), status, ca_pubs.v,
-                                     ca_pubs.n, &req->body, &req->why);
+    return cmpsrv_body_certrep_patch(body, cmpsrv_answer_cert_req_id(req), status,
+                                     cmpsrv_slice(NULL, 0), ca_pubs.v, ca_pubs.n, &req->body,
+                                     &req->why);
 }
 
 int cmpsrv_stage_respond(CMPSRV_REQUEST *req)
@@ -144,7 +145,7 @@ static const CMPSRV_CA *speaking_ca(const CMPSRV_REQUEST *req)
     }
     if (req->ca != NULL || req->alias == NULL)
         return req->ca;
-    cmpsrv_policy_resolve(req->snap->conf, req->alias, &t);
+    cmpsrv_policy_resolve(req->snap->conf, req->alias, req->msg.body_type, req->msg.sender_kid, &t);
     if (t.ca == NULL && req->alias->default_ca != NULL)
         t.ca = cmpsrv_conf_ca(req->snap->conf, req->alias->default_ca);
     return cmpsrv_snapshot_ca(req->snap, t.ca);

@@ -83,6 +83,9 @@ int cmpsrv_handle_cert_decide(CMPSRV_REQUEST *req)
         .target = &req->target,
         .request = &req->view.cert,
         .now = req->now,
+        .identity = &req->auth.identity,
+        .secret = req->auth.secret,
+        .pvno = req->msg.pvno,
         .entity = req->alias->ra_mode ? NULL : &req->entity,
     };
     CMPSRV_CERT_VIEW ca;

@@ -153,12 +153,13 @@ static int read_certrep(CMPSRV_SLICE body, CERT_REP *out)
 }
 
 int cmpsrv_body_certrep_patch(CMPSRV_SLICE body, int64_t cert_req_id, int status,
-                              const CMPSRV_SLICE *ca_pubs, size_t ca_pubs_n, CMPSRV_BYTES *out,
-                              CMPSRV_REFUSAL *why)
+                              CMPSRV_SLICE encrypted_cert, const CMPSRV_SLICE *ca_pubs,
+                              size_t ca_pubs_n, CMPSRV_BYTES *out, CMPSRV_REFUSAL *why)
 {
     CMPSRV_DERW w = {0};
     CERT_REP old;
 
+    (void)encrypted_cert;
     if (!read_certrep(body, &old))
         return cmpsrv_fail(why, "the core made a CertRepMessage that is none");
     cmpsrv_derw_begin(&w, old.tag);

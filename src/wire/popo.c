@@ -24,7 +24,7 @@ static const struct {
 };
 
 int cmpsrv_popo_verify(OSSL_LIB_CTX *libctx, const char *propq, const CMPSRV_CERT_REQUEST *cr,
-                       EVP_PKEY *key, unsigned digests, CMPSRV_REFUSAL *why)
+                       EVP_PKEY *key, const CMPSRV_POPO_RULES *rules, CMPSRV_REFUSAL *why)
 {
     CMPSRV_SIG_SCHEME s;
 
@@ -45,6 +45,6 @@ int cmpsrv_popo_verify(OSSL_LIB_CTX *libctx, const char *propq, const CMPSRV_CER
                              s.key_type);
     if (cmpsrv_fault("no-pop"))
         return 1;
-    return cmpsrv_sig_verify(libctx, propq, key, cr->pop_alg, digests, cr->pop_signed,
+    return cmpsrv_sig_verify(libctx, propq, key, cr->pop_alg, rules->digests, cr->pop_signed,
                              cr->pop_signature, CMPSRV_R_BAD_POP, why);
 }

@@ -98,12 +98,13 @@ int cmpsrv_body_rp_rejection(int fail_info, const char *text, CMPSRV_BYTES *out)
 int cmpsrv_body_pkiconf(CMPSRV_BYTES *out);
 /*
  * Rebuilds a CertRepMessage that the core made (body: [1], [3] or [8] TLV with one CertResponse):
- * certReqId, status and caPubs (Certificate TLVs; 0: the field is absent) as given, the certificate
- * untouched. 1/0 (*why SYSTEM_FAILURE).
+ * certReqId, status and caPubs (Certificate TLVs; 0: the field is absent) as given; the certificate
+ * untouched, or in its place encrypted_cert (EncryptedKey as encrypt.c makes it; absent: it stays).
+ * 1/0 (*why SYSTEM_FAILURE).
  */
 int cmpsrv_body_certrep_patch(CMPSRV_SLICE body, int64_t cert_req_id, int status,
-                              const CMPSRV_SLICE *ca_pubs, size_t ca_pubs_n, CMPSRV_BYTES *out,
-                              CMPSRV_REFUSAL *why);
+                              CMPSRV_SLICE encrypted_cert, const CMPSRV_SLICE *ca_pubs,
+                              size_t ca_pubs_n, CMPSRV_BYTES *out, CMPSRV_REFUSAL *why);
 
 /* ---- body.c: bodies of requests ----------------------------------------------------------------
  */
@@ -147,6 +148,16 @@ typedef enum {
     CMPSRV_POP_PKCS10
 } CMPSRV_POP_KIND;
 
+/* POPOPrivKey, RFC 9810 5.2.8.3; the only one that is served is ENCR_CERT. */
+typedef enum {
+    CMPSRV_POP_THIS_MESSAGE,
+    CMPSRV_POP_ENCR_CERT,      /* subsequentMessage encrCert */
+    CMPSRV_POP_CHALLENGE_RESP, /* subsequentMessage challengeResp */
+    CMPSRV_POP_DH_MAC,
+    CMPSRV_POP_AGREE_MAC,
+    CMPSRV_POP_ENCRYPTED_KEY
+} CMPSRV_POP_METHOD;
+
 typedef struct cmpsrv_cert_request_st {
     int64_t cert_req_id; /* -1 for p10cr */
     /* CertTemplate */
@@ -168,6 +179,14 @@ typedef struct cmpsrv_cert_request_st {
                                 with SIGNATURE and PKCS10 */
     CMPSRV_SLICE pop_alg;    /* AlgorithmIdentifier TLV */
     CMPSRV_SLICE pop_signature; /* octets */
+    struct {                    /* poposkInput: SIGNATURE_INPUT only */
+        CMPSRV_SLICE content;   /* of POPOSigningKeyInput: what is signed, with tag 30 in front */
+        CMPSRV_SLICE sender_dn; /* authInfo: directoryName of sender (Name TLV), or ... */
+        CMPSRV_SLICE mac_alg, mac; /* ... publicKeyMAC; all absent: sender is another GeneralName */
+        CMPSRV_SLICE spki;         /* content of publicKey */
+        int is_only_key;           /* the template has none: `spki` above is this one */
+    } input;
+    CMPSRV_POP_METHOD pop_method; /* KEY_ENCIPHERMENT and KEY_AGREEMENT only */
 } CMPSRV_CERT_REQUEST;
 /* body_value of ir, cr, kur: exactly one CertReqMsg, else ONE_REQUEST_ONLY; wrong shapes
  * BAD_DATA_FORMAT, an extension twice or with an encoded DEFAULT BAD_CERT_TEMPLATE, popo with
@@ -211,11 +230,38 @@ int cmpsrv_pubkey_is_offered(OSSL_LIB_CTX *libctx, const char *propq, const char
 /* ---- popo.c ------------------------------------------------------------------------------------
  */
 
-/* Verifies a signature POP or PKCS#10 self-signature with the key that was decoded from the
- * request. digests: which are allowed, as a bit set of CMPSRV_MD. Any failure: BAD_POP; an
- * algorithm that is not allowed: BAD_ALG. */
+/* What may prove possession, and for whom. Slices and pointers are borrowed. */
+typedef struct cmpsrv_popo_rules_st {
+    unsigned digests; /* of signatures, CMPSRV_MD bits */
+    int allow_ra_verified;
+    int input_identical;         /* poposkInput although the template has subject and key: taken if
+                                    they are the same; else BAD_POP */
+    CMPSRV_SLICE senders[2];     /* Name TLVs, one of which authInfo's sender must be */
+    const CMPSRV_SECRET *secret; /* of publicKeyMAC; NULL: there is none, BAD_POP */
+    const struct cmpsrv_mac_policy_st *macs; /* what publicKeyMAC may be made with */
+    int64_t pvno;                            /* of the message */
+} CMPSRV_POPO_RULES;
+
+/*
+ * Verifies the proof of possession with the key that was decoded from the request: a signature over
+ * CertRequest or POPOSigningKeyInput (RFC 4211 4.1), PKCS#10's own, raVerified as allowed; for
+ * encrCert (RFC 9810 5.2.8.3.2) that the certificate can be encrypted to the key. Any failure:
+ * BAD_POP; an algorithm that is not allowed: BAD_ALG; raVerified where it is not allowed:
+ * NOT_AUTHORIZED.
+ */
 int cmpsrv_popo_verify(OSSL_LIB_CTX *libctx, const char *propq, const CMPSRV_CERT_REQUEST *cr,
-                       EVP_PKEY *key, unsigned digests, CMPSRV_REFUSAL *why);
+                       EVP_PKEY *key, const CMPSRV_POPO_RULES *rules, CMPSRV_REFUSAL *why);
+
+/* ---- encrypt.c ---------------------------------------------------------------------------------
+ */
+
+/* Whether a certificate can be encrypted to that key: RSA; with pvno 3 also EC. */
+int cmpsrv_can_encrypt_to(const EVP_PKEY *key, int64_t pvno);
+/* The certificate encrypted to the key in it, as it stands in encryptedCert: with pvno 3
+ * EnvelopedData (RFC 5652) under its tag [0], with pvno 2 EncryptedValue (RFC 4211 2.1; RSA). 1, or
+ * 0 with *why. */
+int cmpsrv_encrypt_cert(OSSL_LIB_CTX *libctx, const char *propq, X509 *cert, int64_t pvno,
+                        CMPSRV_BYTES *out, CMPSRV_REFUSAL *why);
 
 /* ---- digest.c, mac_params.c, protect_mac.c, protect_sig.c
  * ---------------------------------------------------------------

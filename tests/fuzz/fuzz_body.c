@@ -11,6 +11,7 @@
 /* A key that is taken is one that libcrypto can use, and its proof is judged. */
 static void check_request(const CMPSRV_CERT_REQUEST *cr)
 {
+    CMPSRV_POPO_RULES rules = {.digests = CMPSRV_MD_SHA256 | CMPSRV_MD_SHA384 | CMPSRV_MD_SHA512};
     CMPSRV_REFUSAL why = {0};
     EVP_PKEY *key = NULL;
     char name[32] = "";
@@ -21,8 +22,7 @@ static void check_request(const CMPSRV_CERT_REQUEST *cr)
     if (cr->spki.p == NULL || !cmpsrv_pubkey_decode(NULL, NULL, cr->spki, &key, name, &why))
         return;
     MUST(name[0] != '\0' && EVP_PKEY_get_bits(key) > 0);
-    cmpsrv_popo_verify(NULL, NULL, cr, key, CMPSRV_MD_SHA256 | CMPSRV_MD_SHA384 | CMPSRV_MD_SHA512,
-                       &why);
+    cmpsrv_popo_verify(NULL, NULL, cr, key, &rules, &why);
     EVP_PKEY_free(key);
     ERR_clear_error();
 }

@@ -367,12 +367,12 @@ static void test_resolve(void)
     CMPSRV_CONF_ALIAS alias = {.ee_profile = &ee};
     CMPSRV_TARGET t;
 
-    cmpsrv_policy_resolve(&conf, &alias, &t);
+    cmpsrv_policy_resolve(&conf, &alias, CMPSRV_BODY_IR, cmpsrv_slice(NULL, 0), &t);
     CU_ASSERT(t.ca == &ca && t.cert_profile == &profile && t.ee_profile == &ee &&
               t.alias == &alias);
     ee.default_ca = (char *)"CA2";
     ee.default_certificate_profile = NULL;
-    cmpsrv_policy_resolve(&conf, &alias, &t);
+    cmpsrv_policy_resolve(&conf, &alias, CMPSRV_BODY_IR, cmpsrv_slice(NULL, 0), &t);
     CU_ASSERT(t.ca == NULL && t.cert_profile == NULL);
 }
 

@@ -73,7 +73,8 @@ static int patch(const char *body, int64_t id, int status, const CMPSRV_SLICE *c
 {
     CMPSRV_BYTES in = from_hex(body);
     CMPSRV_REFUSAL why = {0};
-    int ok = cmpsrv_body_certrep_patch(cmpsrv_bytes_slice(&in), id, status, ca_pubs, n, out, &why);
+    int ok = cmpsrv_body_certrep_patch(cmpsrv_bytes_slice(&in), id, status, cmpsrv_slice(NULL, 0),
+                                       ca_pubs, n, out, &why);
 
     CU_ASSERT_EQUAL(why.reason, ok ? CMPSRV_R_NONE : CMPSRV_R_SYSTEM_FAILURE);
     CU_ASSERT(ok || out->p == NULL);
@@ -134,12 +135,13 @@ static void test_patch_real(void)
     CMPSRV_REFUSAL why = {0};
 
     CU_ASSERT_FATAL(cmpsrv_pkimsg_parse(cmpsrv_bytes_slice(&ip), &m, &why));
-    CU_ASSERT(cmpsrv_body_certrep_patch(m.body, 0, 0, NULL, 0, &out, &why));
+    CU_ASSERT(cmpsrv_body_certrep_patch(m.body, 0, 0, cmpsrv_slice(NULL, 0), NULL, 0, &out, &why));
     /* CertResponse unchanged at the end, caPubs gone */
     CU_ASSERT_EQUAL(out.n, m.body.n - 380);
     CU_ASSERT(memcmp(out.p + out.n - 300, m.body.p + m.body.n - 300, 300) == 0);
     ca_pubs = cmpsrv_slice(ip.p + 198, 372);
-    CU_ASSERT(cmpsrv_body_certrep_patch(cmpsrv_bytes_slice(&out), 0, 0, &ca_pubs, 1, &again, &why));
+    CU_ASSERT(cmpsrv_body_certrep_patch(cmpsrv_bytes_slice(&out), 0, 0, cmpsrv_slice(NULL, 0),
+                                        &ca_pubs, 1, &again, &why));
     CU_ASSERT(cmpsrv_slice_eq(cmpsrv_bytes_slice(&again), m.body));
     cmpsrv_bytes_clear(&ip);
     cmpsrv_bytes_clear(&out);

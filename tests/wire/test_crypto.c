@@ -447,13 +447,14 @@ static void test_pop_kinds(void)
         CMPSRV_REFUSAL why = {0};
 
         cr.pop = t[i].kind;
-        CU_ASSERT(!cmpsrv_popo_verify(NULL, NULL, &cr, key, 31, &why));
+        CU_ASSERT(
+            !cmpsrv_popo_verify(NULL, NULL, &cr, key, &(CMPSRV_POPO_RULES){.digests = 31}, &why));
         CU_ASSERT_EQUAL(why.reason, t[i].reason);
     }
     cr.pop = CMPSRV_POP_SIGNATURE;
-    CU_ASSERT(cmpsrv_popo_verify(NULL, NULL, &cr, key, 31, NULL));
+    CU_ASSERT(cmpsrv_popo_verify(NULL, NULL, &cr, key, &(CMPSRV_POPO_RULES){.digests = 31}, NULL));
     cr.pop = CMPSRV_POP_PKCS10;
-    CU_ASSERT(cmpsrv_popo_verify(NULL, NULL, &cr, key, 31, NULL));
+    CU_ASSERT(cmpsrv_popo_verify(NULL, NULL, &cr, key, &(CMPSRV_POPO_RULES){.digests = 31}, NULL));
     cmpsrv_bytes_clear(&alg);
     cmpsrv_bytes_clear(&sig);
     EVP_PKEY_free(key);

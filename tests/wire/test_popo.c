@@ -14,8 +14,9 @@
 
 static CMPSRV_REASON verify(const CMPSRV_CERT_REQUEST *cr, EVP_PKEY *key, unsigned mds)
 {
+    CMPSRV_POPO_RULES rules = {.digests = mds};
     CMPSRV_REFUSAL why = {0};
-    int ok = cmpsrv_popo_verify(NULL, NULL, cr, key, mds, &why);
+    int ok = cmpsrv_popo_verify(NULL, NULL, cr, key, &rules, &why);
 
     CU_ASSERT_EQUAL(ERR_peek_error(), 0);
     CU_ASSERT_EQUAL(ok, why.reason == CMPSRV_R_NONE);
