@@ -71,20 +71,33 @@ static int parse_validity(CMPSRV_SLICE c, CMPSRV_CERT_REQUEST *out)
            c.n == 0;
 }
 
-/* What the key is like is pubkey.c's; here only that it is two elements of the right type. */
-static int parse_public_key(CMPSRV_SLICE c, CMPSRV_CERT_REQUEST *out)
+/* Content of a SubjectPublicKeyInfo. What the key is like is pubkey.c's; here only that it is two
+ * elements of the right type. */
+static int is_public_key(CMPSRV_SLICE c)
 {
     CMPSRV_SLICE oid, parameters;
 
-    out->spki = c;
     return cmpsrv_der_get_algid(&c, &oid, &parameters) &&
            cmpsrv_der_get(&c, DER_BIT_STRING, NULL) && c.n == 0;
+}
+
+static int parse_public_key(CMPSRV_SLICE c, CMPSRV_CERT_REQUEST *out)
+{
+    out->spki = c;
+    return is_public_key(c);
+}
+
+/* Content of an IMPLICIT BIT STRING. */
+static int is_bit_string(CMPSRV_SLICE c)
+{
+    return c.n > 0 && c.p[0] <= 7 &&
+           (c.n == 1 ? c.p[0] == 0 : (c.p[c.n - 1] & ((1U << c.p[0]) - 1)) == 0);
 }
 
 static int parse_unique_id(CMPSRV_SLICE c, CMPSRV_CERT_REQUEST *out)
 {
     out->has_unique_ids = 1;
-    return c.n > 0 && c.p[0] <= 7;
+    return is_bit_string(c);
 }
 
 static int parse_extensions(CMPSRV_SLICE c, CMPSRV_CERT_REQUEST *out)
@@ -190,20 +203,46 @@ static int parse_ra_verified(CMPSRV_SLICE c, CMPSRV_CERT_REQUEST *out, CMPSRV_RE
     return c.n == 0 || refuse_pop(why, "raVerified is no NULL");
 }
 
-/* POPOSigningKeyInput ::= SEQUENCE { authInfo CHOICE { sender [0] GeneralName, publicKeyMAC
- * PKMACValue }, publicKey } */
-static int is_signing_key_input(CMPSRV_SLICE c)
+/* PKMACValue ::= SEQUENCE { algId, value BIT STRING }; content: that of the SEQUENCE. */
+static int parse_mac_value(CMPSRV_SLICE c, const char *what, CMPSRV_SLICE *alg, CMPSRV_SLICE *mac,
+                           CMPSRV_REFUSAL *why)
 {
-    CMPSRV_SLICE auth, tlv, dn;
+    if (!cmpsrv_algid_get(&c, what, alg, why))
+        return 0;
+    return (cmpsrv_der_get_octet_bits(&c, mac) && c.n == 0) || refuse_pop(why, what);
+}
+
+/* authInfo CHOICE { sender [0] GeneralName, publicKeyMAC PKMACValue }: the tag of a CHOICE is
+ * EXPLICIT. */
+static int parse_auth_info(CMPSRV_SLICE *in, CMPSRV_CERT_REQUEST *out, CMPSRV_REFUSAL *why)
+{
+    CMPSRV_SLICE c, tlv;
     int tag;
 
-    if (!cmpsrv_der_any(&c, &tag, NULL, &auth) || !cmpsrv_der_get(&c, DER_SEQUENCE, NULL) ||
-        c.n > 0)
+    if (!cmpsrv_der_any(in, &tag, NULL, &c))
+        return refuse_pop(why, "poposkInput without authInfo");
+    if (tag == DER_SEQUENCE)
+        return parse_mac_value(c, "publicKeyMAC", &out->input.mac_alg, &out->input.mac, why);
+    return (tag == DER_CONTEXT_CONSTRUCTED(0) &&
+            cmpsrv_general_name_get_tlv(&c, &tlv, &out->input.sender_dn) && c.n == 0) ||
+           refuse_pop(why, "authInfo");
+}
+
+/* POPOSigningKeyInput ::= SEQUENCE { authInfo, publicKey }; content: that of the SEQUENCE. */
+static int parse_signing_key_input(CMPSRV_SLICE c, CMPSRV_CERT_REQUEST *out, CMPSRV_REFUSAL *why)
+{
+    out->pop = CMPSRV_POP_SIGNATURE_INPUT;
+    out->input.content = c;
+    if (!parse_auth_info(&c, out, why))
         return 0;
-    if (tag == DER_CONTEXT_CONSTRUCTED(0))
-        return cmpsrv_general_name_get_tlv(&auth, &tlv, &dn) && auth.n == 0;
-    return tag == DER_SEQUENCE && cmpsrv_der_get(&auth, DER_SEQUENCE, NULL) &&
-           cmpsrv_der_get(&auth, DER_BIT_STRING, NULL) && auth.n == 0;
+    if (!cmpsrv_der_get(&c, DER_SEQUENCE, &out->input.spki) || !is_public_key(out->input.spki) ||
+        c.n > 0)
+        return refuse_pop(why, "publicKey of poposkInput");
+    if (out->spki.p == NULL) {
+        out->spki = out->input.spki;
+        out->input.is_only_key = 1;
+    }
+    return 1;
 }
 
 /* POPOSigningKey ::= SEQUENCE { poposkInput [0] IMPLICIT OPTIONAL, algorithmIdentifier, signature }
@@ -213,44 +252,96 @@ static int parse_signature(CMPSRV_SLICE c, CMPSRV_CERT_REQUEST *out, CMPSRV_REFU
     CMPSRV_SLICE input;
 
     out->pop = CMPSRV_POP_SIGNATURE;
-    if (!cmpsrv_der_opt(&c, DER_CONTEXT_CONSTRUCTED(0), &input) ||
-        (input.p != NULL && !is_signing_key_input(input)))
+    if (!cmpsrv_der_opt(&c, DER_CONTEXT_CONSTRUCTED(0), &input))
         return refuse_pop(why, "poposkInput");
+    if (input.p != NULL && !parse_signing_key_input(input, out, why))
+        return 0;
     if (!cmpsrv_algid_get(&c, "popo", &out->pop_alg, why))
         return 0;
     if (!cmpsrv_der_get_octet_bits(&c, &out->pop_signature) || c.n > 0)
         return refuse_pop(why, "the signature is no BIT STRING of whole octets");
-    if (input.p != NULL)
-        out->pop = CMPSRV_POP_SIGNATURE_INPUT;
     return 1;
 }
 
-/* POPOPrivKey, a CHOICE: the tag is EXPLICIT. All its choices are refused later, so that only its
- * outer shape matters. */
-static int check_priv_key(CMPSRV_SLICE c, CMPSRV_REFUSAL *why)
+/* thisMessage [0], dhMAC [2]: IMPLICIT BIT STRING */
+static int parse_bits(CMPSRV_SLICE c, CMPSRV_CERT_REQUEST *out, CMPSRV_REFUSAL *why)
 {
-    static const int choices[] = {DER_CONTEXT(0), DER_CONTEXT(1), DER_CONTEXT(2),
-                                  DER_CONTEXT_CONSTRUCTED(3), DER_CONTEXT_CONSTRUCTED(4)};
+    (void)out;
+    return is_bit_string(c) || refuse_pop(why, "POPOPrivKey is no BIT STRING");
+}
+
+/* SubsequentMessage ::= INTEGER { encrCert (0), challengeResp (1) } */
+static int parse_subsequent(CMPSRV_SLICE c, CMPSRV_CERT_REQUEST *out, CMPSRV_REFUSAL *why)
+{
+    if (c.n != 1 || c.p[0] > 1)
+        return refuse_pop(why, "subsequentMessage is neither encrCert nor challengeResp");
+    if (c.p[0] == 1)
+        out->pop_method = CMPSRV_POP_CHALLENGE_RESP;
+    return 1;
+}
+
+static int parse_agree_mac(CMPSRV_SLICE c, CMPSRV_CERT_REQUEST *out, CMPSRV_REFUSAL *why)
+{
+    CMPSRV_SLICE alg, mac;
+
+    (void)out;
+    return parse_mac_value(c, "agreeMAC", &alg, &mac, why);
+}
+
+/* EnvelopedData ::= SEQUENCE { version, originatorInfo [0] OPTIONAL, recipientInfos SET,
+ * encryptedContentInfo SEQUENCE, unprotectedAttrs [1] OPTIONAL }, RFC 5652 6.1. Nothing here ever
+ * decrypts one: only its outer shape matters. */
+static int parse_enveloped(CMPSRV_SLICE c, CMPSRV_CERT_REQUEST *out, CMPSRV_REFUSAL *why)
+{
+    CMPSRV_SLICE ignored;
+
+    (void)out;
+    return (cmpsrv_der_get(&c, DER_INTEGER, NULL) &&
+            cmpsrv_der_opt(&c, DER_CONTEXT_CONSTRUCTED(0), &ignored) &&
+            cmpsrv_der_get(&c, DER_SET, NULL) && cmpsrv_der_get(&c, DER_SEQUENCE, NULL) &&
+            cmpsrv_der_opt(&c, DER_CONTEXT_CONSTRUCTED(1), &ignored) && c.n == 0) ||
+           refuse_pop(why, "encryptedKey is no EnvelopedData");
+}
+
+static const struct {
+    int tag;
+    CMPSRV_POP_METHOD method;
+    int (*parse)(CMPSRV_SLICE content, CMPSRV_CERT_REQUEST *out, CMPSRV_REFUSAL *why);
+} pop_methods[] = {
+    {DER_CONTEXT(0), CMPSRV_POP_THIS_MESSAGE, parse_bits},
+    {DER_CONTEXT(1), CMPSRV_POP_ENCR_CERT, parse_subsequent},
+    {DER_CONTEXT(2), CMPSRV_POP_DH_MAC, parse_bits},
+    {DER_CONTEXT_CONSTRUCTED(3), CMPSRV_POP_AGREE_MAC, parse_agree_mac},
+    {DER_CONTEXT_CONSTRUCTED(4), CMPSRV_POP_ENCRYPTED_KEY, parse_enveloped},
+};
+
+/* POPOPrivKey, a CHOICE: the tag is EXPLICIT. */
+static int parse_priv_key(CMPSRV_SLICE c, CMPSRV_CERT_REQUEST *out, CMPSRV_REFUSAL *why)
+{
+    CMPSRV_SLICE content;
     int tag;
 
-    if (!cmpsrv_der_any(&c, &tag, NULL, NULL) || c.n > 0)
+    if (!cmpsrv_der_any(&c, &tag, NULL, &content) || c.n > 0)
         return refuse_pop(why, "POPOPrivKey");
-    for (size_t i = 0; i < CMPSRV_ARRAY_SIZE(choices); i++)
-        if (tag == choices[i])
-            return 1;
+    for (size_t i = 0; i < CMPSRV_ARRAY_SIZE(pop_methods); i++) {
+        if (tag != pop_methods[i].tag)
+            continue;
+        out->pop_method = pop_methods[i].method;
+        return pop_methods[i].parse(content, out, why);
+    }
     return refuse_pop(why, "POPOPrivKey of an unknown kind");
 }
 
 static int parse_key_encipherment(CMPSRV_SLICE c, CMPSRV_CERT_REQUEST *out, CMPSRV_REFUSAL *why)
 {
     out->pop = CMPSRV_POP_KEY_ENCIPHERMENT;
-    return check_priv_key(c, why);
+    return parse_priv_key(c, out, why);
 }
 
 static int parse_key_agreement(CMPSRV_SLICE c, CMPSRV_CERT_REQUEST *out, CMPSRV_REFUSAL *why)
 {
     out->pop = CMPSRV_POP_KEY_AGREEMENT;
-    return check_priv_key(c, why);
+    return parse_priv_key(c, out, why);
 }
 
 static const struct {

@@ -77,7 +77,7 @@ static const struct {
     {SUBJECT, {"a50d310b300906035504030c026565", "850f" EE_DN, "a511" EE_DN "0500", "a500"}},
     {KEY,
      {"a60d300b" SPKI, "a600", "a6020500", "a6073005 06032b6570", "a60d" SPKI "0500", "860b" SPKI}},
-    {"870200ff", {"8700", "87020800", "a704030200ff"}},
+    {"870200ff", {"8700", "870201ff", "870101", "87020800", "a704030200ff"}},
     {"880200ff", {"8800", "880209ff", "a804030200ff"}},
     {"a914" SAN,
      {"a916 3014" SAN, "a900", "a9020500", "8914" SAN, "a9093007 0603551d11 0500",
@@ -302,15 +302,6 @@ static void test_pop(void)
         {"a127 a013" SIGNER ALG "0304 00aabbcc", BAD, 0},
         {"a136 a022 a013 a40f" EE_DN "0500 300b" SPKI ALG "0304 00aabbcc", BAD, 0},
         {"a137 a023 3014" ALG "030400aabbcc 0500 300b" SPKI ALG "0304 00aabbcc", BAD, 0},
-        {"a203 810100", 0, CMPSRV_POP_KEY_ENCIPHERMENT},
-        {"a203 810101", 0, CMPSRV_POP_KEY_ENCIPHERMENT},
-        {"a202 a400", 0, CMPSRV_POP_KEY_ENCIPHERMENT},
-        {"a203 020100", BAD, 0},
-        {"a206 810100 810100", BAD, 0},
-        {"a200", BAD, 0},
-        {"8203 810100", BAD, 0},
-        {"a304 820200ff", 0, CMPSRV_POP_KEY_AGREEMENT},
-        {"a300", BAD, 0},
         {"a4020500", BAD, 0},
         {POP POP, BAD, 0},
     };
@@ -325,6 +316,157 @@ static void test_pop(void)
     CU_ASSERT(is_hex(cr.pop_signed, "3012 020100 300d" KEY));
     CU_ASSERT(is_hex(cr.pop_alg, ALG));
     CU_ASSERT(is_hex(cr.pop_signature, "aabbcc"));
+}
+
+#define TAIL      ALG "0304 00aabbcc"
+#define OTHER_KEY "3005 06032b6571 0302 00ee"
+#define DNS       "a004 8202 6565"
+
+static void test_pop_input_refuses(void)
+{
+    static const struct {
+        const char *popo; /* content of POPOSigningKey */
+        int reason;
+    } cases[] = {
+        {"a020" SIGNER "300b" SPKI TAIL, 0},
+        {"8020" SIGNER "300b" SPKI TAIL, BAD}, /* a SEQUENCE is constructed */
+        {"3020" SIGNER "300b" SPKI TAIL, BAD},
+        {"a000" TAIL, BAD},
+        {"a00d 300b" SPKI TAIL, BAD}, /* no authInfo: the key is taken for a PKMACValue */
+        {"a013" SIGNER TAIL, BAD},    /* no publicKey */
+        {"a022" SIGNER "300b" SPKI "0500" TAIL, BAD},
+        {"a01e a00f" EE_DN "300b" SPKI TAIL, BAD}, /* no GeneralName */
+        {"a020 a111 a40f" EE_DN "300b" SPKI TAIL, BAD},
+        {"a022 a013 a40f" EE_DN "0500 300b" SPKI TAIL, BAD},
+        {"a00f a000 300b" SPKI TAIL, BAD},
+        {"a013" DNS "300b" SPKI TAIL, 0},
+        {"a017" SIGNER "3002 0500" TAIL, BAD},
+        {"a015" SIGNER "3000" TAIL, BAD},
+        {"a01c" SIGNER "3007 3005 06032b6570" TAIL, BAD},
+        {"a020" SIGNER "310b" SPKI TAIL, BAD},
+        {"a022" SIGNER "300d" SPKI "0500" TAIL, BAD},
+        {"a020" SIGNER "300b" SPKI, BAD},
+        /* publicKeyMAC */
+        {"a021" MAC "300b" SPKI TAIL, 0},
+        {"a021 b012" ALG "0304 00aabbcc 300b" SPKI TAIL, BAD},
+        {"a023 3014" ALG "0304 00aabbcc 0500 300b" SPKI TAIL, BAD},
+        {"a01b 300c" ALG "300b" SPKI TAIL, BAD},
+        {"a00f 3000 300b" SPKI TAIL, BAD},
+        {"a021 3012" ALG "0304 01aabbcc 300b" SPKI TAIL, BAD},
+        {"a021 3012" ALG "0404 00aabbcc 300b" SPKI TAIL, BAD},
+        {"a024 3015 300d 06092a864886f67d07420d 0500 0304 00aabbcc 300b" SPKI TAIL,
+         CMPSRV_R_BAD_ALG},
+        {"a024 3015 300d 06092a864886f70d01050e 0500 0304 00aabbcc 300b" SPKI TAIL,
+         CMPSRV_R_BAD_ALG},
+    };
+    CMPSRV_CERT_REQUEST cr;
+    char hex[512];
+
+    for (size_t i = 0; i < CMPSRV_ARRAY_SIZE(cases); i++) {
+        CMPSRV_BYTES popo = element(0xa1, cases[i].popo, "");
+
+        cmpsrv_hex(cmpsrv_bytes_slice(&popo), hex, sizeof(hex));
+        CU_ASSERT_EQUAL(parse("020100", KEY, "", hex, "", &cr), cases[i].reason);
+        CU_ASSERT_EQUAL(cr.pop,
+                        cases[i].reason == 0 ? CMPSRV_POP_SIGNATURE_INPUT : CMPSRV_POP_ABSENT);
+        CU_ASSERT_EQUAL(cr.input.content.p != NULL, cases[i].reason == 0);
+        cmpsrv_bytes_clear(&popo);
+    }
+}
+
+static void test_pop_input(void)
+{
+    CMPSRV_CERT_REQUEST cr;
+
+    CU_ASSERT_EQUAL(parse("020100", KEY, "", "a134" INPUT TAIL, "", &cr), 0);
+    CU_ASSERT(is_hex(cr.input.content, SIGNER "300b" SPKI));
+    CU_ASSERT(is_hex(cr.input.sender_dn, EE_DN));
+    CU_ASSERT(is_hex(cr.input.spki, SPKI));
+    CU_ASSERT(cr.input.mac_alg.p == NULL && cr.input.mac.p == NULL);
+    CU_ASSERT(!cr.input.is_only_key && is_hex(cr.spki, SPKI));
+    CU_ASSERT(cr.pop_signed.p == NULL);
+    CU_ASSERT(is_hex(cr.pop_alg, ALG));
+    CU_ASSERT(is_hex(cr.pop_signature, "aabbcc"));
+    CU_ASSERT_EQUAL(parse("020100", KEY, "", "a135 a021" MAC "300b" OTHER_KEY TAIL, "", &cr), 0);
+    CU_ASSERT(is_hex(cr.input.mac_alg, ALG));
+    CU_ASSERT(is_hex(cr.input.mac, "aabbcc"));
+    CU_ASSERT(cr.input.sender_dn.p == NULL);
+    /* both keys as they are: which one counts is not decided here */
+    CU_ASSERT(is_hex(cr.input.spki, OTHER_KEY) && is_hex(cr.spki, SPKI));
+    CU_ASSERT(!cr.input.is_only_key);
+    CU_ASSERT_EQUAL(parse("020100", SUBJECT, "", "a134" INPUT TAIL, "", &cr), 0);
+    CU_ASSERT(cr.input.is_only_key);
+    CU_ASSERT(is_hex(cr.spki, SPKI) && cr.spki.p == cr.input.spki.p);
+    CU_ASSERT_EQUAL(parse("020100", "", "", "a127 a013" DNS "300b" SPKI TAIL, "", &cr), 0);
+    CU_ASSERT(cr.input.sender_dn.p == NULL && cr.input.mac_alg.p == NULL);
+    CU_ASSERT_EQUAL(parse("020100", KEY, "", POP, "", &cr), 0);
+    CU_ASSERT(cr.input.content.p == NULL && cr.input.spki.p == NULL && !cr.input.is_only_key);
+}
+
+#define ENVELOPED "020102 3102 0500 3002 0500" /* outer shape */
+
+/* POPOPrivKey, which has the same choices under both tags. */
+static void test_pop_methods(void)
+{
+    static const struct {
+        const char *choice;
+        int reason;
+        CMPSRV_POP_METHOD method;
+    } cases[] = {
+        {"8002 00ff", 0, CMPSRV_POP_THIS_MESSAGE},
+        {"8001 00", 0, CMPSRV_POP_THIS_MESSAGE},
+        {"8000", BAD, 0},
+        {"8001 01", BAD, 0},
+        {"8002 08ff", BAD, 0},
+        {"8002 01ff", BAD, 0},
+        {"a002 0500", BAD, 0},
+        {"8101 00", 0, CMPSRV_POP_ENCR_CERT},
+        {"8101 01", 0, CMPSRV_POP_CHALLENGE_RESP},
+        {"8101 02", BAD, 0},
+        {"8101 ff", BAD, 0},
+        {"8100", BAD, 0},
+        {"8102 0001", BAD, 0},
+        {"8102 0100", BAD, 0},
+        {"a103 020100", BAD, 0},
+        {"0201 00", BAD, 0},
+        {"8202 00ff", 0, CMPSRV_POP_DH_MAC},
+        {"8200", BAD, 0},
+        {"a312" ALG "0304 00aabbcc", 0, CMPSRV_POP_AGREE_MAC},
+        {"a30c" ALG, BAD, 0},
+        {"a314" ALG "0304 00aabbcc 0500", BAD, 0},
+        {"a315 300d 06092a864886f67d07420d 0500 0304 00aabbcc", CMPSRV_R_BAD_ALG, 0},
+        {"8302 00ff", BAD, 0},
+        {"a40b" ENVELOPED, 0, CMPSRV_POP_ENCRYPTED_KEY},
+        {"a40f 020102 a000 3102 0500 3002 0500 a100", 0, CMPSRV_POP_ENCRYPTED_KEY},
+        {"a40d" ENVELOPED "0500", BAD, 0},
+        {"a40b 040102 3102 0500 3002 0500", BAD, 0},
+        {"a407 020102 3002 0500", BAD, 0},
+        {"a407 020102 3102 0500", BAD, 0},
+        {"a400", BAD, 0},
+        {"a502 0500", BAD, 0},
+        {"8502 00ff", BAD, 0},
+        {"8101 00 8101 00", BAD, 0},
+        {"", BAD, 0},
+    };
+    static const struct {
+        int tag;
+        CMPSRV_POP_KIND kind;
+    } kinds[] = {{0xa2, CMPSRV_POP_KEY_ENCIPHERMENT}, {0xa3, CMPSRV_POP_KEY_AGREEMENT}};
+    CMPSRV_CERT_REQUEST cr;
+    char hex[256];
+
+    for (size_t k = 0; k < CMPSRV_ARRAY_SIZE(kinds); k++)
+        for (size_t i = 0; i < CMPSRV_ARRAY_SIZE(cases); i++) {
+            CMPSRV_BYTES popo = element(kinds[k].tag, cases[i].choice, "");
+
+            cmpsrv_hex(cmpsrv_bytes_slice(&popo), hex, sizeof(hex));
+            CU_ASSERT_EQUAL(parse("020100", KEY, "", hex, "", &cr), cases[i].reason);
+            CU_ASSERT_EQUAL(cr.pop, cases[i].reason == 0 ? kinds[k].kind : CMPSRV_POP_ABSENT);
+            CU_ASSERT_EQUAL(cr.pop_method, cases[i].method);
+            cmpsrv_bytes_clear(&popo);
+        }
+    CU_ASSERT_EQUAL(parse("020100", KEY, "", "8203 810100", "", &cr), BAD); /* primitive */
+    CU_ASSERT_EQUAL(parse("020100", KEY, "", "8303 810100", "", &cr), BAD);
 }
 
 /* ---- PKCS #10 ---------------------------------------------------------------------------------
@@ -496,6 +638,7 @@ static void test_leaves_nothing(void)
 
 TEST_MAIN("wire/crmf", TEST(test_template_fields), TEST(test_template_values),
           TEST(test_extensions), TEST(test_extension_find_refuses), TEST(test_extensions_limit),
-          TEST(test_messages), TEST(test_pop), TEST(test_p10), TEST(test_p10_refuses),
+          TEST(test_messages), TEST(test_pop), TEST(test_pop_input), TEST(test_pop_input_refuses),
+          TEST(test_pop_methods), TEST(test_p10), TEST(test_p10_refuses),
           TEST(test_p10_is_one_element), TEST(test_real), TEST(test_truncated_inside),
           TEST(test_leaves_nothing))
