@@ -152,6 +152,23 @@ static int read_certrep(CMPSRV_SLICE body, CERT_REP *out)
     return 1;
 }
 
+/* CertifiedKeyPair ::= SEQUENCE { certOrEncCert CHOICE { certificate [0], encryptedCert [1]
+ * EncryptedKey }, ... } with the other choice: what follows the certificate stays. */
+static int write_encrypted(CMPSRV_DERW *w, CMPSRV_SLICE rest, CMPSRV_SLICE encrypted_cert)
+{
+    CMPSRV_SLICE pair;
+
+    if (!cmpsrv_der_get(&rest, DER_SEQUENCE, &pair) ||
+        !cmpsrv_der_get(&pair, DER_CONTEXT_CONSTRUCTED(0), NULL))
+        return 0;
+    cmpsrv_derw_begin(w, DER_SEQUENCE);
+    cmpsrv_derw_put(w, DER_CONTEXT_CONSTRUCTED(1), encrypted_cert);
+    cmpsrv_derw_raw(w, pair);
+    cmpsrv_derw_end(w);
+    cmpsrv_derw_raw(w, rest);
+    return 1;
+}
+
 int cmpsrv_body_certrep_patch(CMPSRV_SLICE body, int64_t cert_req_id, int status,
                               CMPSRV_SLICE encrypted_cert, const CMPSRV_SLICE *ca_pubs,
                               size_t ca_pubs_n, CMPSRV_BYTES *out, CMPSRV_REFUSAL *why)
@@ -159,7 +176,6 @@ int cmpsrv_body_certrep_patch(CMPSRV_SLICE body, int64_t cert_req_id, int status
     CMPSRV_DERW w = {0};
     CERT_REP old;
 
-    (void)encrypted_cert;
     if (!read_certrep(body, &old))
         return cmpsrv_fail(why, "the core made a CertRepMessage that is none");
     cmpsrv_derw_begin(&w, old.tag);
@@ -179,7 +195,12 @@ int cmpsrv_body_certrep_patch(CMPSRV_SLICE body, int64_t cert_req_id, int status
     cmpsrv_derw_int64(&w, status);
     cmpsrv_derw_raw(&w, old.status_rest);
     cmpsrv_derw_end(&w);
-    cmpsrv_derw_raw(&w, old.rest);
+    if (encrypted_cert.p == NULL) {
+        cmpsrv_derw_raw(&w, old.rest);
+    } else if (!write_encrypted(&w, old.rest, encrypted_cert)) {
+        cmpsrv_derw_clear(&w);
+        return cmpsrv_fail(why, "the core made a CertRepMessage without a certificate");
+    }
     return finish_body(&w, out) || cmpsrv_fail(why, "building a CertRepMessage");
 }
 

@@ -104,6 +104,37 @@ static void test_patch(void)
         is_out(&out, "a821 301f 301d 301b 0202012c 3009 020101 30040c026e6f" KEY_PAIR "0401aa"));
 }
 
+/* certificate [0] gives way to encryptedCert [1]; privateKey, publicationInfo and rspInfo stay. */
+static void test_patch_encrypted(void)
+{
+    static const struct {
+        const char *response, *want; /* bodies; NULL: refused */
+    } rows[] = {
+        {"a317 3015 3013 3011 020100 3003 020100 3007 a005 3003 020109",
+         "a317 3015 3013 3011 020105 3003 020101 3007 a105 a003 0401ee"},
+        {"a120 301e 301c 301a 020100 3003 020100 300d a005 3003 020109 a004 3002 0500 0401aa",
+         "a120 301e 301c 301a 020105 3003 020101 300d a105 a003 0401ee a004 3002 0500 0401aa"},
+        {"a30e 300c 300a 3008 020100 3003 020100", NULL}, /* no certificate to replace */
+        {"a310 300e 300c 300a 020100 3003 020100 3000", NULL},
+        {"a317 3015 3013 3011 020100 3003 020100 3007 a105 a003 0401aa", NULL},
+        {"a317 3015 3013 3011 020100 3003 020100 3107 a005 3003 020109", NULL},
+    };
+
+    for (size_t i = 0; i < CMPSRV_ARRAY_SIZE(rows); i++) {
+        CMPSRV_BYTES in = from_hex(rows[i].response), out = {NULL, 0};
+        CMPSRV_REFUSAL why = {0};
+        int ok =
+            cmpsrv_body_certrep_patch(cmpsrv_bytes_slice(&in), 5, 1,
+                                      DER_OID_SLICE("\xa0\x03\x04\x01\xee"), NULL, 0, &out, &why);
+
+        CU_ASSERT(cmpsrv_der_check(cmpsrv_bytes_slice(&in), 20, 100, NULL));
+        CU_ASSERT_EQUAL(ok, rows[i].want != NULL);
+        CU_ASSERT_EQUAL(why.reason, ok ? CMPSRV_R_NONE : CMPSRV_R_SYSTEM_FAILURE);
+        CU_ASSERT(ok ? is_out(&out, rows[i].want) : out.p == NULL);
+        cmpsrv_bytes_clear(&in);
+    }
+}
+
 static void test_patch_refuses(void)
 {
     static const char *const bad[] = {
@@ -365,6 +396,6 @@ static void test_leaves_nothing(void)
 }
 
 TEST_MAIN("wire/body", TEST(test_rejections), TEST(test_fail_infos), TEST(test_patch),
-          TEST(test_patch_refuses), TEST(test_patch_real), TEST(test_certconf),
-          TEST(test_certconf_refuses), TEST(test_rr), TEST(test_rr_refuses), TEST(test_real),
-          TEST(test_error_text), TEST(test_leaves_nothing))
+          TEST(test_patch_encrypted), TEST(test_patch_refuses), TEST(test_patch_real),
+          TEST(test_certconf), TEST(test_certconf_refuses), TEST(test_rr), TEST(test_rr_refuses),
+          TEST(test_real), TEST(test_error_text), TEST(test_leaves_nothing))
