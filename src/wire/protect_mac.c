@@ -15,6 +15,7 @@
 #include <openssl/hmac.h>
 
 #include "wire/algs.h"
+#include "wire/wire_local.h"
 
 #define ENTRUST(last) OID_INIT("\x2a\x86\x48\x86\xf6\x7d\x07\x42" last)
 
@@ -100,41 +101,54 @@ void cmpsrv_mac_key_free(CMPSRV_MAC_KEY *k)
 }
 
 /* mac has room for EVP_MAX_MD_SIZE octets. */
-static int compute(const CMPSRV_MAC_KEY *k, CMPSRV_SLICE header, CMPSRV_SLICE body,
-                   unsigned char *mac, CMPSRV_REFUSAL *why)
+static int compute(const CMPSRV_MAC_KEY *k, CMPSRV_SLICE data, unsigned char *mac,
+                   CMPSRV_REFUSAL *why)
 {
-    CMPSRV_BYTES part = {0};
-    int ok;
-
-    if (!cmpsrv_protected_part(header, body, &part))
-        return cmpsrv_fail(why, "out of memory");
-    ok = HMAC(cmpsrv_md_evp(k->md), k->k, (int)k->n, part.p, part.n, mac, NULL) != NULL ||
-         cmpsrv_fail(why, "cannot compute the MAC");
-    cmpsrv_bytes_clear(&part);
-    return ok;
+    return HMAC(cmpsrv_md_evp(k->md), k->k, (int)k->n, data.p, data.n, mac, NULL) != NULL ||
+           cmpsrv_fail(why, "cannot compute the MAC");
 }
 
 int cmpsrv_mac_compute(const CMPSRV_MAC_KEY *k, CMPSRV_SLICE header, CMPSRV_SLICE body,
                        CMPSRV_BYTES *out, CMPSRV_REFUSAL *why)
 {
     unsigned char mac[EVP_MAX_MD_SIZE];
+    CMPSRV_BYTES part = {0};
+    int ok;
 
-    return compute(k, header, body, mac, why) &&
-           (cmpsrv_bytes_set(out, cmpsrv_slice(mac, cmpsrv_md_size(k->md))) ||
-            cmpsrv_fail(why, "out of memory"));
+    if (!cmpsrv_protected_part(header, body, &part))
+        return cmpsrv_fail(why, "out of memory");
+    ok = compute(k, cmpsrv_bytes_slice(&part), mac, why) &&
+         (cmpsrv_bytes_set(out, cmpsrv_slice(mac, cmpsrv_md_size(k->md))) ||
+          cmpsrv_fail(why, "out of memory"));
+    cmpsrv_bytes_clear(&part);
+    return ok;
+}
+
+int cmpsrv_mac_check(const CMPSRV_MAC_KEY *k, CMPSRV_SLICE data, CMPSRV_SLICE mac, int *same,
+                     CMPSRV_REFUSAL *why)
+{
+    unsigned char want[EVP_MAX_MD_SIZE];
+    size_t n = cmpsrv_md_size(k->md);
+
+    if (!compute(k, data, want, why))
+        return 0;
+    *same = mac.n == n && CRYPTO_memcmp(mac.p, want, n) == 0;
+    OPENSSL_cleanse(want, sizeof(want));
+    return 1;
 }
 
 int cmpsrv_mac_verify(const CMPSRV_MAC_KEY *k, const CMPSRV_PKIMSG *msg, CMPSRV_REFUSAL *why)
 {
-    unsigned char mac[EVP_MAX_MD_SIZE];
-    size_t n = cmpsrv_md_size(k->md);
-    int same;
+    CMPSRV_BYTES part = {0};
+    int same = 0, ok;
 
-    if (!compute(k, msg->header, msg->body, mac, why))
+    if (!cmpsrv_protected_part(msg->header, msg->body, &part))
+        return cmpsrv_fail(why, "out of memory");
+    ok = cmpsrv_mac_check(k, cmpsrv_bytes_slice(&part), msg->protection, &same, why);
+    cmpsrv_bytes_clear(&part);
+    if (!ok)
         return 0;
-    same = msg->protection.n == n && CRYPTO_memcmp(msg->protection.p, mac, n) == 0;
     same |= cmpsrv_fault("no-mac");
-    OPENSSL_cleanse(mac, sizeof(mac));
     return same || cmpsrv_refuse(why, CMPSRV_R_BAD_MESSAGE_CHECK,
                                  "RFC 9810 5.1.3: the MAC of the message does not match");
 }

@@ -32,6 +32,12 @@ int cmpsrv_cert_req_id_get(CMPSRV_SLICE *in, int64_t *id, CMPSRV_REFUSAL *why);
 /* Content of a CertTemplate into the template's fields of *out. 1/0. */
 int cmpsrv_template_parse(CMPSRV_SLICE content, CMPSRV_CERT_REQUEST *out, CMPSRV_REFUSAL *why);
 
+/* ---- protect_mac.c */
+
+/* Whether `mac` is the MAC over those octets; compares in constant time. 1, or 0 with *why. */
+int cmpsrv_mac_check(const CMPSRV_MAC_KEY *k, CMPSRV_SLICE data, CMPSRV_SLICE mac, int *same,
+                     CMPSRV_REFUSAL *why);
+
 /* ---- extension.c */
 
 /*
