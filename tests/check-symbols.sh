@@ -1,6 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# What libcmpsrv exports is what the public headers declare and what the symbol map lists, no more and no less.
+# What libcmpsrv exports is what the public headers declare and what the symbol map lists, no more and no less; and it
+# calls nothing of libcrypto that decrypts what a client has made. A planted call must be found.
 set -eu
 src=${srcdir:-.}
 build=${top_builddir:-.}
@@ -17,6 +18,22 @@ for f in exported mapped; do
         cat "$tmp/diff"
         status=1
     fi
+done
+
+# decrypts OBJECT: what it would call to decrypt.
+decrypts() {
+    nm "$@" | awk '$1 == "U" {print $2}' | sed 's/@.*//' | sort -u |
+        grep -E '^(CMS_.*decrypt.*|OSSL_CRMF_ENCRYPTED(VALUE|KEY)_get1.*|PKCS7_(decrypt|dataDecode)|EVP_PKEY_decrypt|SMIME_.*)$' || :
+}
+found=$(decrypts -D "$build/.libs/libcmpsrv.so")
+if [ -n "$found" ]; then
+    echo "the library can decrypt what a client has made: $(echo "$found" | tr '\n' ' ')"
+    status=1
+fi
+for symbol in CMS_decrypt CMS_EnvelopedData_decrypt OSSL_CRMF_ENCRYPTEDVALUE_get1_encCert; do
+    printf 'int %s(void);\nint planted(void);\nint planted(void) { return %s(); }\n' $symbol $symbol >"$tmp/planted.c"
+    ${CC:-cc} -fPIC -c "$tmp/planted.c" -o "$tmp/planted.o"
+    [ "$(decrypts "$tmp/planted.o")" = "$symbol" ] || { echo "a planted call of $symbol was not found"; exit 1; }
 done
 echo "$(wc -l <"$tmp/declared") public functions"
 exit $status
