@@ -31,6 +31,9 @@ int admin_usage_error(const char *fmt, ...) CMPSRV_PRINTF(1, 2);
 /* Takes "--name VALUE" (or, has_value 0, "--name") out of argv: the value (or ""), NULL if it is
  * not there; *bad is set if the value is missing. */
 const char *admin_option(ADMIN *a, const char *name, int has_value, int *bad);
+/* The same of an option that may be given again: all of them in their order, and how many; *bad
+ * also if there are more than max. */
+size_t admin_options(ADMIN *a, const char *name, const char **values, size_t max, int *bad);
 /* Whether nothing but `n` plain arguments is left; else prints what is wrong. */
 int admin_has_arguments(ADMIN *a, int n, const char *what);
 /* "2026-11-23" or "2026-11-23T14:00:00Z" to ms UTC. 1/0. */

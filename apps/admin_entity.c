@@ -51,6 +51,8 @@ static const char *code_text(const CMPSRV_END_ENTITY_ROW *row)
 
 typedef struct {
     const char *dn, *code, *ca, *cert_profile, *ee_profile, *requests, *status;
+    const char *sans[CMPSRV_MAX_SAN], *emails[CMPSRV_MAX_SAN];
+    size_t sans_n, emails_n;
     int generate, clear, hashed;
     int64_t allowed;   /* of --allowed-requests: -1 not limited */
     int status_number; /* of --status, -1: not given */
@@ -72,8 +74,9 @@ static int read_options(ADMIN *a, OPTIONS *o, int is_new)
                   .ee_profile = is_new ? admin_option(a, "--end-entity-profile", 1, &bad) : NULL,
                   .requests = admin_option(a, "--allowed-requests", 1, &bad),
                   .status = is_new ? NULL : admin_option(a, "--status", 1, &bad),
-                  .allowed = 1,
                   .status_number = -1};
+    o->sans_n = admin_options(a, "--san", o->sans, CMPSRV_MAX_SAN, &bad);
+    o->emails_n = admin_options(a, "--email", o->emails, CMPSRV_MAX_SAN, &bad);
     if (bad || !admin_has_arguments(a, 1, "the name of an end entity"))
         return 0;
     if (is_new && o->dn == NULL) {
@@ -134,20 +137,55 @@ static const CMPSRV_CONF_EE_PROFILE *find_ee_profile(const ADMIN *a, const char 
     return NULL;
 }
 
-static int has_cert_profile(const ADMIN *a, const char *name)
+static const CMPSRV_CONF_CERT_PROFILE *find_cert_profile(const ADMIN *a, const char *name)
 {
     for (size_t i = 0; i < a->conf->cert_profiles_n; i++)
         if (strcmp(a->conf->cert_profiles[i].name, name) == 0)
-            return 1;
+            return &a->conf->cert_profiles[i];
     admin_fail("no certificate profile %s in %s", name, a->config);
+    return NULL;
+}
+
+/* Whether it is in the list of a profile; else says whose list that is, and what is in it. */
+static int is_available(const char *what, const char *name, const char *profile, const char *key,
+                        const CMPSRV_CONF_LIST *list)
+{
+    char names[512] = "";
+
+    for (size_t i = 0, n = 0; i < list->n; i++) {
+        if (strcmp(list->v[i], name) == 0)
+            return 1;
+        if (n < sizeof(names))
+            n += (size_t)snprintf(names + n, sizeof(names) - n, "%s%s", i == 0 ? "" : ", ",
+                                  list->v[i]);
+    }
+    if (list->n == 0)
+        return 1;
+    admin_fail("%s %s is not available in %s, whose %s are: %s", what, name, profile, key, names);
     return 0;
 }
 
-/* CA and profiles: as given, else as the end entity profile has them. */
+/* What a request would be refused for, as policy has it. */
+static int check_available(const CMPSRV_CONF_EE_PROFILE *ee, const CMPSRV_CONF_CERT_PROFILE *cert,
+                           const char *ca)
+{
+    char profile[2][192];
+
+    snprintf(profile[0], sizeof(profile[0]), "end entity profile %s", ee->name);
+    snprintf(profile[1], sizeof(profile[1]), "certificate profile %s", cert->name);
+    return is_available("CA", ca, profile[0], "available_cas", &ee->available_cas) &&
+           is_available("certificate profile", cert->name, profile[0],
+                        "available_certificate_profiles", &ee->available_certificate_profiles) &&
+           is_available("CA", ca, profile[1], "available_cas", &cert->available_cas);
+}
+
+/* CA and profiles, and what the code is good for: as given, else as the end entity profile has
+ * them. */
 static int set_profiles(ADMIN *a, const OPTIONS *o, CMPSRV_END_ENTITY_ROW *row)
 {
     const CMPSRV_CONF_EE_PROFILE *ee =
         find_ee_profile(a, o->ee_profile == NULL ? "EMPTY" : o->ee_profile);
+    const CMPSRV_CONF_CERT_PROFILE *cert;
     const char *profile = o->cert_profile, *ca = o->ca;
 
     if (ee == NULL)
@@ -163,7 +201,11 @@ static int set_profiles(ADMIN *a, const OPTIONS *o, CMPSRV_END_ENTITY_ROW *row)
     }
     snprintf(row->end_entity_profile, sizeof(row->end_entity_profile), "%s", ee->name);
     snprintf(row->certificate_profile, sizeof(row->certificate_profile), "%s", profile);
-    return has_cert_profile(a, profile) && set_ca(a, ca, row);
+    row->remaining = o->requests != NULL        ? o->allowed
+                     : ee->allowed_requests > 0 ? ee->allowed_requests
+                                                : 1;
+    return (cert = find_cert_profile(a, profile)) != NULL && set_ca(a, ca, row) &&
+           check_available(ee, cert, ca);
 }
 
 /* The code that is given, or a new one in `made`, which is printed. */
@@ -200,6 +242,34 @@ static int set_subject(const char *dn, CMPSRV_END_ENTITY_ROW *row)
     return 0;
 }
 
+/* --san and --email, if one is given: they are all that there is then. */
+static int set_san(const OPTIONS *o, CMPSRV_END_ENTITY_ROW *row)
+{
+    const char *texts[2 * CMPSRV_MAX_SAN];
+    char *mails[CMPSRV_MAX_SAN] = {NULL};
+    CMPSRV_REFUSAL why = {0};
+    size_t n = o->sans_n;
+    int ok = 1;
+
+    if (o->sans_n + o->emails_n == 0)
+        return 1;
+    memcpy(texts, o->sans, o->sans_n * sizeof(texts[0]));
+    for (size_t i = 0; ok && i < o->emails_n; i++) {
+        size_t size = strlen(o->emails[i]) + sizeof("rfc822Name:");
+
+        if ((ok = (mails[i] = OPENSSL_malloc(size)) != NULL))
+            snprintf(mails[i], size, "rfc822Name:%s", o->emails[i]);
+        texts[n++] = mails[i];
+    }
+    if (!ok)
+        admin_fail("out of memory");
+    else if (!(ok = cmpsrv_san_parse(texts, n, &row->san, &why)))
+        admin_fail("%s: %s", o->emails_n == 0 ? "--san" : "--san, --email", why.detail);
+    for (size_t i = 0; i < o->emails_n; i++)
+        OPENSSL_free(mails[i]);
+    return ok;
+}
+
 static int set_name(const char *name, CMPSRV_END_ENTITY_ROW *row)
 {
     int ok = name[0] != '\0' && strlen(name) < sizeof(row->name);
@@ -231,19 +301,31 @@ static void number(int64_t n, char out[24])
         snprintf(out, 24, "%lld", (long long)n);
 }
 
+/* The caller frees. */
+static char *san_text(const CMPSRV_END_ENTITY_ROW *row)
+{
+    char *text = row->san.p == NULL ? OPENSSL_strdup("none")
+                                    : cmpsrv_san_text(cmpsrv_bytes_slice(&row->san));
+
+    return text == NULL ? OPENSSL_strdup("?") : text;
+}
+
 static int print_entity(ADMIN *a, const CMPSRV_END_ENTITY_ROW *row, const char *made)
 {
     static const char *const columns[] = {"Setting", "Value"};
-    char ca[128], remaining[24], when[25];
-    char *subject = cmpsrv_name_text(cmpsrv_bytes_slice(&row->subject));
+    char ca[128], remaining[24], attempts[24], when[25], made_by[CMPSRV_MAX_ALIAS + 8] = "operator";
+    char *subject = cmpsrv_name_text(cmpsrv_bytes_slice(&row->subject)), *san = san_text(row);
     const char *cells[][2] = {
         {"name", row->name},
         {"dn", subject},
+        {"san", san},
         {"ca", ca},
         {"certificate profile", row->certificate_profile},
         {"end entity profile", row->end_entity_profile},
         {"status", status_name(row->status)},
+        {"made by", made_by},
         {"requests left", remaining},
+        {"wrong codes", attempts},
         {"code", made == NULL ? code_text(row) : made},
         {"changed", cmpsrv_time_iso(row->updated_at, when)},
     };
@@ -251,9 +333,13 @@ static int print_entity(ADMIN *a, const CMPSRV_END_ENTITY_ROW *row, const char *
 
     name_ca(a, row, ca, sizeof(ca));
     number(row->remaining, remaining);
+    number(row->attempts, attempts);
+    if (row->alias[0] != '\0')
+        snprintf(made_by, sizeof(made_by), "alias %s", row->alias);
     for (size_t i = 0; i < CMPSRV_ARRAY_SIZE(cells) - (made != NULL); i++)
         admin_table_row(t, cells[i]);
     OPENSSL_free(subject);
+    OPENSSL_free(san);
     return admin_table_print(t, a->json);
 }
 
@@ -289,10 +375,10 @@ int admin_entity_add(ADMIN *a)
 
     if (!read_options(a, &o, 1) || !read_numbers(&o) || !set_name(a->argv[0], &row))
         return ADMIN_USAGE;
-    row.remaining = o.allowed;
     if (!admin_open(a, 1))
         return ADMIN_FAILED;
-    if (set_subject(o.dn, &row) && set_profiles(a, &o, &row) && set_code(a, &o, &row, made))
+    if (set_subject(o.dn, &row) && set_san(&o, &row) && set_profiles(a, &o, &row) &&
+        set_code(a, &o, &row, made))
         status = cmpsrv_entity_add(a->store, &row, admin_operator(), &why)
                      ? print_entity(a, &row, o.code == NULL ? made : NULL)
                      : admin_fail("%s", why.detail);
@@ -334,7 +420,10 @@ int admin_entity_set(ADMIN *a)
         row.remaining = o.allowed;
     if (o.status_number >= 0)
         row.status = o.status_number;
-    if (!new_code || set_code(a, &o, &row, made))
+    if (new_code || o.status_number >= 0)
+        row.attempts = 0;
+    row.alias[0] = '\0'; /* who changed it last */
+    if (set_san(&o, &row) && (!new_code || set_code(a, &o, &row, made)))
         status = cmpsrv_entity_change(a->store, &row, admin_operator(), &why)
                      ? print_entity(a, &row, o.generate ? made : NULL)
                      : admin_fail("%s", why.detail);

@@ -34,15 +34,16 @@ static const struct {
     {"audit", "verify", admin_audit_verify, "[--head HEAD]",
      "check the hash chains, and that they hold a head that was printed before"},
     {"entity", "add", admin_entity_add,
-     "NAME --dn DN [--code CODE] [--generate] [--clear] [--hashed] [--ca CA] "
-     "[--certificate-profile PROFILE] [--end-entity-profile PROFILE] [--allowed-requests N]",
+     "NAME --dn DN [--san TYPE:VALUE]... [--email ADDRESS]... [--code CODE] [--generate] [--clear] "
+     "[--hashed] [--ca CA] [--certificate-profile PROFILE] [--end-entity-profile PROFILE] "
+     "[--allowed-requests N]",
      "pre-register an end entity; a code that is made is printed once"},
     {"entity", "list", admin_entity_list, "", "the end entities"},
     {"entity", "show", admin_entity_show, "NAME", "one end entity"},
     {"entity", "set", admin_entity_set,
-     "NAME [--status STATUS] [--code CODE] [--generate] [--clear] [--hashed] "
-     "[--allowed-requests N]",
-     "change status, code or what the code is good for"},
+     "NAME [--status STATUS] [--san TYPE:VALUE]... [--email ADDRESS]... [--code CODE] "
+     "[--generate] [--clear] [--hashed] [--allowed-requests N]",
+     "change status, names, code or what the code is good for"},
     {"entity", "delete", admin_entity_delete, "NAME", "remove an end entity"},
     {"ra", "issue", admin_ra_issue, "NAME [--ca CA] [--dn DN] [--key TYPE] [--dir DIR]",
      "a certificate and key of a registration authority (EKU cmcRA)"},
@@ -125,6 +126,22 @@ const char *admin_option(ADMIN *a, const char *name, int has_value, int *bad)
         return value;
     }
     return NULL;
+}
+
+size_t admin_options(ADMIN *a, const char *name, const char **values, size_t max, int *bad)
+{
+    const char *value;
+    size_t n = 0;
+
+    while ((value = admin_option(a, name, 1, bad)) != NULL) {
+        if (n == max) {
+            *bad = 1;
+            admin_usage_error("%s can be given %zu times", name, max);
+            return n;
+        }
+        values[n++] = value;
+    }
+    return n;
 }
 
 int admin_has_arguments(ADMIN *a, int n, const char *what)

@@ -76,7 +76,7 @@ compare "options of cmp-admin(8)"
 
 sed -n 's/^  \([a-z].*\)$/\1/p' "$tmp/help" | tr -s ' ' | sed 's/ $//' >"$tmp/want"
 sed -n 's/^\.It Ic //p' "$man/cmp-admin.8" |
-    sed 's/Fl -/--/g; s/Ar //g; s/Oo /[/g; s/ Oc/]/g' >"$tmp/have"
+    sed 's/Fl -/--/g; s/Ar //g; s/Oo /[/g; s/ Oc/]/g; s/ Ns \.\.\./.../g' >"$tmp/have"
 compare "commands of cmp-admin(8)"
 
 # ---- reasons ---------------------------------------------------------------------------------------------------

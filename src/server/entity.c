@@ -34,9 +34,10 @@ static int commit(CMPSRV_STORE *store, CMPSRV_CHANGES *changes, const char *even
 static int copy_row(CMPSRV_END_ENTITY_ROW *to, const CMPSRV_END_ENTITY_ROW *from)
 {
     *to = *from;
-    to->subject = to->code = (CMPSRV_BYTES){NULL, 0};
+    to->subject = to->code = to->san = (CMPSRV_BYTES){NULL, 0};
     return cmpsrv_bytes_set(&to->subject, cmpsrv_bytes_slice(&from->subject)) &&
-           cmpsrv_bytes_set(&to->code, cmpsrv_bytes_slice(&from->code));
+           cmpsrv_bytes_set(&to->code, cmpsrv_bytes_slice(&from->code)) &&
+           cmpsrv_bytes_set(&to->san, cmpsrv_bytes_slice(&from->san));
 }
 
 static int put(CMPSRV_STORE *store, CMPSRV_CHANGE_TYPE type, const CMPSRV_END_ENTITY_ROW *row,

@@ -45,12 +45,26 @@ static int fill_decision(const CMPSRV_CA *ca, const CMPSRV_RA_ISSUE *what, CMPSR
             cmpsrv_fail(why, "out of memory"));
 }
 
-static int add_entity(CMPSRV_CHANGES *changes, const CMPSRV_CA *ca, const CMPSRV_RA_ISSUE *what,
-                      const CMPSRV_DECISION *d)
+/* An RA may get another certificate, also of another CA; a name that is some device's stays its. An
+ * RA has no end entity profile. 1/0. */
+static int find_entity(CMPSRV_STORE *store, const char *name, CMPSRV_CHANGE *ch,
+                       CMPSRV_REFUSAL *why)
+{
+    CMPSRV_END_ENTITY_ROW row = {0};
+    int found = cmpsrv_store_entity_get(store, name, &row, why);
+
+    if (found == 1 && row.end_entity_profile[0] == '\0')
+        memcpy(ch->u.entity_from.ca_id, row.ca_id, CMPSRV_HASH);
+    cmpsrv_end_entity_row_clear(&row);
+    return found >= 0;
+}
+
+static int add_entity(CMPSRV_STORE *store, CMPSRV_CHANGES *changes, const CMPSRV_CA *ca,
+                      const CMPSRV_RA_ISSUE *what, const CMPSRV_DECISION *d, CMPSRV_REFUSAL *why)
 {
     CMPSRV_CHANGE *ch = cmpsrv_changes_add(changes, CMPSRV_CHANGE_ENTITY_UPSERT);
 
-    if (ch == NULL)
+    if (ch == NULL || !find_entity(store, what->name, ch, why))
         return 0;
     snprintf(ch->u.entity.name, sizeof(ch->u.entity.name), "%s", what->name);
     memcpy(ch->u.entity.subject_hash, d->subject_hash, CMPSRV_HASH);
@@ -103,16 +117,21 @@ static int commit(CMPSRV_STORE *store, const CMPSRV_CA *ca, const CMPSRV_ISSUED 
                   const CMPSRV_RA_ISSUE *what, const CMPSRV_DECISION *d, CMPSRV_REFUSAL *why)
 {
     CMPSRV_CHANGES changes = {0};
-    int ok;
+    CMPSRV_COMMIT outcome = CMPSRV_COMMIT_FAILED;
 
-    ok = (cmpsrv_store_ca_register(store, ca->id, ca->conf->name, why) &&
-          add_entity(&changes, ca, what, d) && add_certificate(&changes, issued, what, d) &&
-          add_audit(&changes, ca, issued, what)) ||
-         cmpsrv_fail(why, "out of memory");
-    ok = ok && (cmpsrv_store_commit(store, &changes, why) == CMPSRV_COMMIT_DONE ||
-                cmpsrv_fail(why, "the store did not take the certificate"));
+    if (cmpsrv_store_ca_register(store, ca->id, ca->conf->name, why) &&
+        add_entity(store, &changes, ca, what, d, why) &&
+        add_certificate(&changes, issued, what, d) && add_audit(&changes, ca, issued, what))
+        outcome = cmpsrv_store_commit(store, &changes, why);
+    else
+        cmpsrv_fail(why, "out of memory");
     cmpsrv_changes_clear(&changes);
-    return ok;
+    if (outcome == CMPSRV_COMMIT_CONFLICT)
+        return cmpsrv_refuse(why, CMPSRV_R_BAD_REQUEST,
+                             "%s is the name of an end entity that is no RA: take another",
+                             what->name);
+    return outcome == CMPSRV_COMMIT_DONE ||
+           cmpsrv_fail(why, "the store did not take the certificate");
 }
 
 /* Key, then certificate with its chain; a half of it would stand in the way of the next try. */

@@ -25,20 +25,27 @@ static int64_t tid_used(CMPSRV_TX *tx, const CMPSRV_CERT_ROW *r, CMPSRV_REFUSAL 
     return CMPSRV_SQL_RUN(tx->store, tx->conn, CMPSRV_ST_TID_USED, v, NULL, NULL, why);
 }
 
+/* Whether the end entity has a code: 1/0, -1 failed. */
+static int64_t has_code(CMPSRV_TX *tx, const CMPSRV_END_ENTITY_ROW *e, CMPSRV_REFUSAL *why)
+{
+    CMPSRV_SQLV v[] = {cmpsrv_sql_text_value(e->name)};
+
+    return CMPSRV_SQL_RUN(tx->store, tx->conn, CMPSRV_ST_ENTITY_HAS_CODE, v, NULL, NULL, why);
+}
+
 static CMPSRV_COMMIT upsert_entity(CMPSRV_TX *tx, const CMPSRV_CHANGE *c, CMPSRV_REFUSAL *why)
 {
     const CMPSRV_END_ENTITY_ROW *e = &c->u.entity;
-    CMPSRV_SQLV v[] = {
-        cmpsrv_sql_text_value(e->name),
-        cmpsrv_sql_blob(e->subject.p, e->subject.n),
-        cmpsrv_sql_blob(e->subject_hash, CMPSRV_HASH),
-        cmpsrv_sql_blob(e->ca_id, CMPSRV_HASH),
-        cmpsrv_sql_text_value(e->end_entity_profile),
-        cmpsrv_sql_text_value(e->certificate_profile),
-        cmpsrv_sql_int(e->status),
-        cmpsrv_sql_int(e->updated_at),
-    };
+    CMPSRV_SQLV v[CMPSRV_ENTITY_COLS + 3];
+    int64_t replaced = e->code.p == NULL ? 0 : has_code(tx, e, why);
 
+    if (replaced < 0)
+        return CMPSRV_COMMIT_FAILED;
+    tx->erased |= replaced > 0;
+    cmpsrv_entity_to_sql(e, v);
+    v[CMPSRV_ENTITY_COLS] = cmpsrv_sql_text_value(c->u.entity_from.alias);
+    v[CMPSRV_ENTITY_COLS + 1] = cmpsrv_sql_blob(c->u.entity_from.ca_id, CMPSRV_HASH);
+    v[CMPSRV_ENTITY_COLS + 2] = cmpsrv_sql_text_value(c->u.entity_from.end_entity_profile);
     return done_if_one(
         CMPSRV_SQL_RUN(tx->store, tx->conn, CMPSRV_ST_ENTITY_UPSERT, v, NULL, NULL, why));
 }
@@ -79,11 +86,26 @@ static CMPSRV_COMMIT delete_entity(CMPSRV_TX *tx, const CMPSRV_CHANGE *c, CMPSRV
 
 static CMPSRV_COMMIT use_entity(CMPSRV_TX *tx, const CMPSRV_CHANGE *c, CMPSRV_REFUSAL *why)
 {
-    CMPSRV_SQLV v[] = {cmpsrv_sql_text_value(c->u.entity.name),
-                       cmpsrv_sql_int(c->u.entity.updated_at)};
+    const CMPSRV_END_ENTITY_ROW *e = &c->u.entity;
+    CMPSRV_SQLV v[] = {cmpsrv_sql_text_value(e->name), cmpsrv_sql_int(e->updated_at),
+                       cmpsrv_sql_int(e->remaining >= 0)};
 
+    if (e->status == CMPSRV_ENTITY_GENERATED) /* a renewal, which the code has no part in */
+        return done_if_one(
+            tx->store->ops->run(tx->conn, CMPSRV_ST_ENTITY_RENEW, v, 2, NULL, NULL, why));
     return done_if_one(
         CMPSRV_SQL_RUN(tx->store, tx->conn, CMPSRV_ST_ENTITY_USE, v, NULL, NULL, why));
+}
+
+/* Nobody of that name: then there is nobody to lock. */
+static CMPSRV_COMMIT count_attempts(CMPSRV_TX *tx, const CMPSRV_CHANGE *c, CMPSRV_REFUSAL *why)
+{
+    CMPSRV_SQLV v[] = {cmpsrv_sql_text_value(c->u.entity.name),
+                       cmpsrv_sql_int(c->u.entity.attempts)};
+    int64_t changed =
+        CMPSRV_SQL_RUN(tx->store, tx->conn, CMPSRV_ST_ENTITY_ATTEMPTS, v, NULL, NULL, why);
+
+    return changed < 0 ? CMPSRV_COMMIT_FAILED : CMPSRV_COMMIT_DONE;
 }
 
 /* No row: it is good for more, or somebody is still at it. */
@@ -111,6 +133,17 @@ static int64_t is_unconfirmed(CMPSRV_TX *tx, const CMPSRV_CERT_ROW *r, CMPSRV_RE
     return CMPSRV_SQL_RUN(tx->store, tx->conn, CMPSRV_ST_CERT_UNCONFIRMED, v, NULL, NULL, why);
 }
 
+/* Whether what must be unique in it is somebody else's by now. 1/0, -1 failed. */
+static int64_t is_taken(CMPSRV_TX *tx, const CMPSRV_CHANGE *c, CMPSRV_REFUSAL *why)
+{
+    unsigned taken = 0;
+
+    if (cmpsrv_cert_taken(tx->store, tx->conn, c->u.cert.ca_id, c->u.cert_unique, &c->u.cert,
+                          &taken, why) < 0)
+        return -1;
+    return taken != 0;
+}
+
 /* What it was decided on is looked at first: a repeated request must be decided again, whatever its
  * serial number is. */
 static CMPSRV_COMMIT insert_cert(CMPSRV_TX *tx, const CMPSRV_CHANGE *c, CMPSRV_REFUSAL *why)
@@ -121,6 +154,8 @@ static CMPSRV_COMMIT insert_cert(CMPSRV_TX *tx, const CMPSRV_CHANGE *c, CMPSRV_R
 
     if (used == 0)
         used = is_unconfirmed(tx, &c->u.cert, why);
+    if (used == 0)
+        used = is_taken(tx, c, why);
     if (used != 0)
         return used < 0 ? CMPSRV_COMMIT_FAILED : CMPSRV_COMMIT_CONFLICT;
     cmpsrv_cert_to_sql(&c->u.cert, v);
@@ -228,13 +263,21 @@ static CMPSRV_COMMIT append_audit(CMPSRV_TX *tx, const CMPSRV_CHANGE *c, CMPSRV_
 }
 
 static CMPSRV_COMMIT (*const appliers[])(CMPSRV_TX *, const CMPSRV_CHANGE *, CMPSRV_REFUSAL *) = {
-    [CMPSRV_CHANGE_ENTITY_INSERT] = insert_entity, [CMPSRV_CHANGE_ENTITY_UPDATE] = update_entity,
-    [CMPSRV_CHANGE_ENTITY_DELETE] = delete_entity, [CMPSRV_CHANGE_ENTITY_USE] = use_entity,
-    [CMPSRV_CHANGE_ENTITY_ERASE] = erase_code,     [CMPSRV_CHANGE_ENTITY_UPSERT] = upsert_entity,
-    [CMPSRV_CHANGE_CERT_INSERT] = insert_cert,     [CMPSRV_CHANGE_CERT_STATUS] = move_status,
-    [CMPSRV_CHANGE_TXN_INSERT] = insert_txn,       [CMPSRV_CHANGE_TXN_UPDATE] = update_txn,
-    [CMPSRV_CHANGE_TXN_REPLACE] = replace_txn,     [CMPSRV_CHANGE_TXN_DELETE] = delete_txn,
-    [CMPSRV_CHANGE_TID_SPENT] = spend_tid,         [CMPSRV_CHANGE_AUDIT] = append_audit,
+    [CMPSRV_CHANGE_ENTITY_INSERT] = insert_entity,
+    [CMPSRV_CHANGE_ENTITY_UPDATE] = update_entity,
+    [CMPSRV_CHANGE_ENTITY_DELETE] = delete_entity,
+    [CMPSRV_CHANGE_ENTITY_USE] = use_entity,
+    [CMPSRV_CHANGE_ENTITY_ERASE] = erase_code,
+    [CMPSRV_CHANGE_ENTITY_UPSERT] = upsert_entity,
+    [CMPSRV_CHANGE_ENTITY_ATTEMPTS] = count_attempts,
+    [CMPSRV_CHANGE_CERT_INSERT] = insert_cert,
+    [CMPSRV_CHANGE_CERT_STATUS] = move_status,
+    [CMPSRV_CHANGE_TXN_INSERT] = insert_txn,
+    [CMPSRV_CHANGE_TXN_UPDATE] = update_txn,
+    [CMPSRV_CHANGE_TXN_REPLACE] = replace_txn,
+    [CMPSRV_CHANGE_TXN_DELETE] = delete_txn,
+    [CMPSRV_CHANGE_TID_SPENT] = spend_tid,
+    [CMPSRV_CHANGE_AUDIT] = append_audit,
 };
 
 CMPSRV_COMMIT cmpsrv_changes_apply(CMPSRV_TX *tx, void *arg, CMPSRV_REFUSAL *why)

@@ -96,6 +96,50 @@ int cmpsrv_store_cert_unconfirmed(CMPSRV_STORE *s, const char *alias,
                           why);
 }
 
+int cmpsrv_cert_taken(CMPSRV_STORE *s, CMPSRV_CONN *conn, const unsigned char ca_id[CMPSRV_HASH],
+                      unsigned unique, const CMPSRV_CERT_ROW *like, unsigned *taken,
+                      CMPSRV_REFUSAL *why)
+{
+    const struct {
+        unsigned bit;
+        CMPSRV_STMT statement;
+        const unsigned char *hash;
+    } looks[] = {
+        {CMPSRV_UNIQUE_KEY, CMPSRV_ST_CERT_KEY_TAKEN, like->spki_hash},
+        {CMPSRV_UNIQUE_SUBJECT, CMPSRV_ST_CERT_SUBJECT_TAKEN, like->subject_hash},
+    };
+    unsigned found = 0;
+
+    for (size_t i = 0; i < CMPSRV_ARRAY_SIZE(looks); i++) {
+        CMPSRV_SQLV v[] = {cmpsrv_sql_blob(ca_id, CMPSRV_HASH),
+                           cmpsrv_sql_text_value(like->end_entity),
+                           cmpsrv_sql_blob(looks[i].hash, CMPSRV_HASH)};
+        int64_t rows = 0;
+
+        if (unique & looks[i].bit)
+            rows = CMPSRV_SQL_RUN(s, conn, looks[i].statement, v, NULL, NULL, why);
+        if (rows < 0)
+            return -1;
+        found |= rows > 0 ? looks[i].bit : 0;
+    }
+    *taken = found;
+    return 1;
+}
+
+int cmpsrv_store_cert_taken(CMPSRV_STORE *s, const unsigned char ca_id[CMPSRV_HASH],
+                            unsigned unique, const CMPSRV_CERT_ROW *like, unsigned *taken,
+                            CMPSRV_REFUSAL *why)
+{
+    CMPSRV_CONN *conn = s->ops->reader(s, why);
+    int ok;
+
+    if (conn == NULL)
+        return -1;
+    ok = cmpsrv_cert_taken(s, conn, ca_id, unique, like, taken, why);
+    s->ops->release(s, conn);
+    return ok;
+}
+
 static int take_entity(void *arg, const CMPSRV_SQLV *col)
 {
     TAKER *t = arg;

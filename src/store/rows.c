@@ -137,7 +137,8 @@ void cmpsrv_txn_to_sql(const CMPSRV_TXN *t, CMPSRV_SQLV v[CMPSRV_TXN_COLS])
     v[15] = cmpsrv_sql_blob(t->answer.p, t->answer.n);
     v[16] = cmpsrv_sql_int(t->expires);
     v[17] = cmpsrv_sql_blob(t->signer.p, t->signer.n);
-    v[18] = cmpsrv_sql_int(0);
+    v[18] = cmpsrv_sql_int(t->must_confirm);
+    v[19] = cmpsrv_sql_int(0);
 }
 
 int cmpsrv_txn_from_sql(const CMPSRV_SQLV *col, CMPSRV_TXN *t, CMPSRV_REFUSAL *why)
@@ -151,6 +152,7 @@ int cmpsrv_txn_from_sql(const CMPSRV_SQLV *col, CMPSRV_TXN *t, CMPSRV_REFUSAL *w
     t->cert_req_id = col[8].i;
     t->pvno = (int)col[9].i;
     t->expires = col[16].i;
+    t->must_confirm = col[18].i != 0;
     if (take_text(&col[0], t->alias, sizeof(t->alias)) &&
         take_optional(&col[1], t->tid, sizeof(t->tid), &t->tid_len) &&
         take_fixed(&col[5], t->identity, CMPSRV_HASH) &&
@@ -179,6 +181,9 @@ void cmpsrv_entity_to_sql(const CMPSRV_END_ENTITY_ROW *e, CMPSRV_SQLV v[CMPSRV_E
     v[8] = cmpsrv_sql_int(e->code_kind);
     v[9] = cmpsrv_sql_blob(e->code.p, e->code.n);
     v[10] = e->remaining < 0 ? none : cmpsrv_sql_int(e->remaining);
+    v[11] = cmpsrv_sql_blob(e->san.p, e->san.n);
+    v[12] = cmpsrv_sql_text_value(e->alias);
+    v[13] = cmpsrv_sql_int(e->attempts);
 }
 
 int cmpsrv_entity_from_sql(const CMPSRV_SQLV *col, CMPSRV_END_ENTITY_ROW *e, CMPSRV_REFUSAL *why)
@@ -186,14 +191,16 @@ int cmpsrv_entity_from_sql(const CMPSRV_SQLV *col, CMPSRV_END_ENTITY_ROW *e, CMP
     memset(e, 0, sizeof(*e));
     e->status = (int)col[6].i;
     e->updated_at = col[7].i;
-    e->code_kind = (CMPSRV_CODE_KIND)col[8].i; /* NULL, of RA mode: 0 */
+    e->code_kind = (CMPSRV_CODE_KIND)col[8].i;
     e->remaining = col[10].kind == CMPSRV_SQL_NULL ? -1 : col[10].i;
+    e->attempts = col[13].i;
     if (take_text(&col[0], e->name, sizeof(e->name)) && take_bytes(&col[1], &e->subject) &&
         take_fixed(&col[2], e->subject_hash, CMPSRV_HASH) &&
         take_fixed(&col[3], e->ca_id, CMPSRV_HASH) &&
         take_text(&col[4], e->end_entity_profile, sizeof(e->end_entity_profile)) &&
         take_text(&col[5], e->certificate_profile, sizeof(e->certificate_profile)) &&
-        take_bytes(&col[9], &e->code))
+        take_bytes(&col[9], &e->code) && take_bytes(&col[11], &e->san) &&
+        take_text(&col[12], e->alias, sizeof(e->alias)))
         return 1;
     cmpsrv_end_entity_row_clear(e);
     return cmpsrv_fail(why, "store: an end entity's row is damaged, or out of memory");

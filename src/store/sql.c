@@ -63,11 +63,19 @@ static const char schema_3[] = "ALTER TABLE txn ADD COLUMN signer BLOB;";
 /* Version 4: end entities by their subject. */
 static const char schema_4[] = "CREATE INDEX end_entity_subject ON end_entity(subject_hash);";
 
+/*
+ * Version 5: what an end entity's certificates carry, who made it, certificates by their subject.
+ * RA mode used to leave code_kind and remaining out, which read as a code that is good for ever.
+ */
+static const char schema_5[] =
+    "ALTER TABLE end_entity ADD COLUMN san BLOB;"
+    "ALTER TABLE end_entity ADD COLUMN alias TEXT NOT NULL DEFAULT '';"
+    "UPDATE end_entity SET code_kind = 0, remaining = 0 WHERE code_kind IS NULL;"
+    "ALTER TABLE txn ADD COLUMN must_confirm BIGINT NOT NULL DEFAULT 0;"
+    "CREATE INDEX certificate_subject ON certificate(subject_hash);";
+
 const CMPSRV_MIGRATION cmpsrv_migrations[] = {
-    {1, schema_1},
-    {2, schema_2},
-    {3, schema_3},
-    {4, schema_4},
+    {1, schema_1}, {2, schema_2}, {3, schema_3}, {4, schema_4}, {5, schema_5},
 };
 const size_t cmpsrv_migrations_count = CMPSRV_ARRAY_SIZE(cmpsrv_migrations);
 
@@ -99,11 +107,26 @@ int cmpsrv_schema_usable(int64_t version, int read_only, CMPSRV_REFUSAL *why)
 #define TXN_COLS                                                                                   \
     "t.alias, t.tid, t.version, t.state, t.ended_as, t.identity, t.kind, t.body_type,"             \
     " t.cert_req_id, t.pvno, t.sender_nonce, t.mac_alg, t.ca_id, t.serial, t.request_hash,"        \
-    " t.answer, t.expires, t.signer, t.node"
+    " t.answer, t.expires, t.signer, t.must_confirm, t.node"
 
 #define ENTITY_COLS                                                                                \
     "e.name, e.subject, e.subject_hash, e.ca_id, e.end_entity_profile, e.certificate_profile,"     \
-    " e.status, e.updated_at, e.code_kind, e.code, e.remaining"
+    " e.status, e.updated_at, e.code_kind, e.code, e.remaining, e.san, e.alias, e.attempts"
+
+#define ENTITY_INSERT                                                                              \
+    "INSERT INTO end_entity(name, subject, subject_hash, ca_id, end_entity_profile,"               \
+    " certificate_profile, status, updated_at, code_kind, code, remaining, san, alias, attempts)"  \
+    " VALUES($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14) ON CONFLICT"
+
+/* updated_at moves with each write, in whatever millisecond: an operator's change names it. */
+#define ENTITY_TOUCH "updated_at = CASE WHEN updated_at < $2 THEN $2 ELSE updated_at + 1 END"
+
+/* A condition on an indexed column that the planner of SQLite, which does not know how many rows it
+ * leaves, shall not take for its start. */
+#define NO_INDEX(condition) "(" condition ") IS TRUE"
+
+/* Of another end entity of that CA, and not revoked. */
+#define CERT_OF_ANOTHER NO_INDEX("ca_id = $1") " AND end_entity <> $2 AND status <> 2"
 
 /* What is left of a filter when the index has been chosen by what stands before it. */
 #define CERT_FILTER                                                                                \
@@ -130,33 +153,41 @@ static const char *const texts[CMPSRV_ST__COUNT] = {
     [CMPSRV_ST_CA_NEXT_CRL] = "UPDATE ca SET crl_number = crl_number + 1 WHERE id = $1",
     [CMPSRV_ST_CA_CRL_NUMBER] = "SELECT crl_number FROM ca WHERE id = $1",
 
-    [CMPSRV_ST_ENTITY_UPSERT] =
-        "INSERT INTO end_entity(name, subject, subject_hash, ca_id, end_entity_profile,"
-        " certificate_profile, status, updated_at) VALUES($1, $2, $3, $4, $5, $6, $7, $8)"
-        " ON CONFLICT(name) DO UPDATE SET subject = excluded.subject,"
-        " subject_hash = excluded.subject_hash, ca_id = excluded.ca_id,"
-        " end_entity_profile = excluded.end_entity_profile,"
-        " certificate_profile = excluded.certificate_profile, status = excluded.status,"
-        " updated_at = excluded.updated_at",
+    /* $15 to $17: alias, CA and profile of the row that was decided on. */
+    [CMPSRV_ST_ENTITY_UPSERT] = ENTITY_INSERT
+    "(name) DO UPDATE SET subject = excluded.subject,"
+    " subject_hash = excluded.subject_hash, ca_id = excluded.ca_id,"
+    " end_entity_profile = excluded.end_entity_profile,"
+    " certificate_profile = excluded.certificate_profile, status = excluded.status,"
+    " updated_at = CASE WHEN end_entity.updated_at < excluded.updated_at"
+    " THEN excluded.updated_at ELSE end_entity.updated_at + 1 END,"
+    " code_kind = CASE WHEN excluded.code IS NULL THEN end_entity.code_kind"
+    " ELSE excluded.code_kind END, code = COALESCE(excluded.code, end_entity.code),"
+    " remaining = excluded.remaining, alias = excluded.alias, attempts = 0"
+    " WHERE (end_entity.alias = excluded.alias AND end_entity.ca_id = excluded.ca_id"
+    " AND end_entity.end_entity_profile = excluded.end_entity_profile)"
+    " OR (end_entity.alias = $15 AND end_entity.ca_id = $16"
+    " AND end_entity.end_entity_profile = $17)",
+    [CMPSRV_ST_ENTITY_HAS_CODE] = "SELECT 1 FROM end_entity WHERE name = $1 AND code IS NOT NULL",
 
-    [CMPSRV_ST_ENTITY_INSERT] =
-        "INSERT INTO end_entity(name, subject, subject_hash, ca_id, end_entity_profile,"
-        " certificate_profile, status, updated_at, code_kind, code, remaining)"
-        " VALUES($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) ON CONFLICT DO NOTHING",
+    [CMPSRV_ST_ENTITY_INSERT] = ENTITY_INSERT " DO NOTHING",
     [CMPSRV_ST_ENTITY_UPDATE] =
         "UPDATE end_entity SET subject = $2, subject_hash = $3, ca_id = $4,"
         " end_entity_profile = $5, certificate_profile = $6, status = $7, updated_at = $8,"
-        " code_kind = $9, code = $10, remaining = $11 WHERE name = $1 AND updated_at = $12",
+        " code_kind = $9, code = $10, remaining = $11, san = $12, alias = $13, attempts = $14"
+        " WHERE name = $1 AND updated_at = $15",
     [CMPSRV_ST_ENTITY_DELETE] = "DELETE FROM end_entity WHERE name = $1 AND updated_at = $2",
+    /* $3: 1 if it is counted, else 0. */
     [CMPSRV_ST_ENTITY_USE] =
-        "UPDATE end_entity SET remaining = remaining - 1,"
-        " status = CASE WHEN remaining <= 1 THEN 40 ELSE status END,"
-        " updated_at = CASE WHEN updated_at < $2 THEN $2 ELSE updated_at + 1 END"
+        "UPDATE end_entity SET remaining = remaining - $3,"
+        " status = CASE WHEN remaining <= $3 THEN 40 ELSE status END, attempts = 0, " ENTITY_TOUCH
         " WHERE name = $1 AND status IN (10, 11, 20, 30, 70)"
         " AND (remaining IS NULL OR remaining > 0)",
+    [CMPSRV_ST_ENTITY_RENEW] =
+        "UPDATE end_entity SET attempts = 0, " ENTITY_TOUCH " WHERE name = $1 AND status = 40",
+    [CMPSRV_ST_ENTITY_ATTEMPTS] = "UPDATE end_entity SET attempts = attempts + $2 WHERE name = $1",
     [CMPSRV_ST_ENTITY_ERASE] =
-        "UPDATE end_entity SET code = NULL, code_kind = 0,"
-        " updated_at = CASE WHEN updated_at < $2 THEN $2 ELSE updated_at + 1 END"
+        "UPDATE end_entity SET code = NULL, code_kind = 0, " ENTITY_TOUCH
         " WHERE name = $1 AND code IS NOT NULL AND remaining <= 0"
         " AND NOT EXISTS (SELECT 1 FROM certificate c JOIN txn t ON t.serial = c.serial"
         " AND t.ca_id = c.ca_id WHERE c.end_entity = $1 AND t.state <> 3)",
@@ -178,9 +209,13 @@ static const char *const texts[CMPSRV_ST__COUNT] = {
         "SELECT " CERT_COLS " FROM certificate c CROSS JOIN txn t"
         " WHERE t.serial = c.serial AND t.ca_id = c.ca_id AND t.alias = c.alias"
         " AND t.identity = c.identity AND c.spki_hash = $1 AND c.status = 0 AND c.alias = $2 AND "
-        "c.ca_id = $3"
-        " AND c.identity = $4 AND c.subject_hash = $5 AND t.state = 1 AND t.expires > $6"
-        " ORDER BY c.issued_at DESC, t.expires DESC LIMIT 1",
+        "c.ca_id = $3 AND c.identity = $4 AND " NO_INDEX(
+            "c.subject_hash = $5") " AND t.state = 1 AND t.expires > $6"
+                                   " ORDER BY c.issued_at DESC, t.expires DESC LIMIT 1",
+    [CMPSRV_ST_CERT_KEY_TAKEN] =
+        "SELECT 1 FROM certificate WHERE spki_hash = $3 AND " CERT_OF_ANOTHER " LIMIT 1",
+    [CMPSRV_ST_CERT_SUBJECT_TAKEN] =
+        "SELECT 1 FROM certificate WHERE subject_hash = $3 AND " CERT_OF_ANOTHER " LIMIT 1",
     [CMPSRV_ST_CERT_EACH_SERIAL] = CERT_EACH "c.ca_id = $1 AND c.serial = $2 AND " CERT_FILTER,
     [CMPSRV_ST_CERT_EACH_ENTITY] = CERT_EACH "c.end_entity = $3 AND " CERT_FILTER,
     [CMPSRV_ST_CERT_EACH_REVOKED] = CERT_EACH "c.ca_id = $1 AND c.status >= 2 AND " CERT_FILTER,
@@ -196,13 +231,13 @@ static const char *const texts[CMPSRV_ST__COUNT] = {
     [CMPSRV_ST_TXN_INSERT] =
         "INSERT INTO txn(alias, tid, version, state, ended_as, identity, kind, body_type,"
         " cert_req_id, pvno, sender_nonce, mac_alg, ca_id, serial, request_hash, answer, expires,"
-        " signer, node) VALUES($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15,"
-        " $16, $17, $18, $19) ON CONFLICT DO NOTHING",
+        " signer, must_confirm, node) VALUES($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12,"
+        " $13, $14, $15, $16, $17, $18, $19, $20) ON CONFLICT DO NOTHING",
     [CMPSRV_ST_TXN_UPDATE] =
         "UPDATE txn SET version = $3 + 1, state = $4, ended_as = $5, identity = $6, kind = $7,"
         " body_type = $8, cert_req_id = $9, pvno = $10, sender_nonce = $11, mac_alg = $12,"
         " ca_id = $13, serial = $14, request_hash = $15, answer = $16, expires = $17, signer = $18,"
-        " node = $19"
+        " must_confirm = $19, node = $20"
         " WHERE alias = $1 AND tid = $2 AND version = $3",
     [CMPSRV_ST_TXN_REPLACE] =
         "UPDATE txn SET version = version + 1, state = 3, ended_as = 7, expires = $4, node = $5"

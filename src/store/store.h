@@ -64,6 +64,13 @@ int cmpsrv_store_cert_unconfirmed(CMPSRV_STORE *s, const char *alias,
                                   const unsigned char subject_hash[CMPSRV_HASH], int64_t now,
                                   CMPSRV_CERT_ROW *cert, CMPSRV_REFUSAL *why);
 
+/* Which of these CMPSRV_UNIQUE bits another end entity of that CA has in a certificate that is not
+ * revoked: key and subject of `like`, whose end entity is the one that may. Only a view:
+ * CERT_INSERT with cert_unique is what holds. 1, -1 the store failed. */
+int cmpsrv_store_cert_taken(CMPSRV_STORE *s, const unsigned char ca_id[CMPSRV_HASH],
+                            unsigned unique, const CMPSRV_CERT_ROW *like, unsigned *taken,
+                            CMPSRV_REFUSAL *why);
+
 /* By name; the caller clears it. */
 int cmpsrv_store_entity_get(CMPSRV_STORE *s, const char *name, CMPSRV_END_ENTITY_ROW *out,
                             CMPSRV_REFUSAL *why);

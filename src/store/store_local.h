@@ -29,10 +29,13 @@ typedef enum {
     CMPSRV_ST_CA_NEXT_CRL,
     CMPSRV_ST_CA_CRL_NUMBER,
     CMPSRV_ST_ENTITY_UPSERT,
+    CMPSRV_ST_ENTITY_HAS_CODE,
     CMPSRV_ST_ENTITY_INSERT,
     CMPSRV_ST_ENTITY_UPDATE,
     CMPSRV_ST_ENTITY_DELETE,
     CMPSRV_ST_ENTITY_USE,
+    CMPSRV_ST_ENTITY_RENEW,
+    CMPSRV_ST_ENTITY_ATTEMPTS,
     CMPSRV_ST_ENTITY_ERASE,
     CMPSRV_ST_ENTITY_GET,
     CMPSRV_ST_ENTITY_BY_SUBJECT,
@@ -41,6 +44,8 @@ typedef enum {
     CMPSRV_ST_CERT_STATUS,
     CMPSRV_ST_CERT_GET,
     CMPSRV_ST_CERT_UNCONFIRMED,
+    CMPSRV_ST_CERT_KEY_TAKEN,
+    CMPSRV_ST_CERT_SUBJECT_TAKEN,
     CMPSRV_ST_CERT_EACH_SERIAL,
     CMPSRV_ST_CERT_EACH_ENTITY,
     CMPSRV_ST_CERT_EACH_REVOKED,
@@ -170,15 +175,20 @@ struct cmpsrv_store_st {
 #define CMPSRV_SQL_RUN(store, conn, st, v, cb, arg, why)                                           \
     (store)->ops->run(conn, st, v, CMPSRV_ARRAY_SIZE(v), cb, arg, why)
 
+/* cmpsrv_store_cert_taken() on a connection (read.c). */
+int cmpsrv_cert_taken(CMPSRV_STORE *s, CMPSRV_CONN *conn, const unsigned char ca_id[CMPSRV_HASH],
+                      unsigned unique, const CMPSRV_CERT_ROW *like, unsigned *taken,
+                      CMPSRV_REFUSAL *why);
+
 /* The list as a CMPSRV_APPLY; arg is const CMPSRV_CHANGES * (change.c). */
 CMPSRV_COMMIT cmpsrv_changes_apply(CMPSRV_TX *tx, void *arg, CMPSRV_REFUSAL *why);
 
 /* Rows (rows.c). Parameters in the order of the statements; columns from *col on. */
 #define CMPSRV_CERT_COLS 15
-#define CMPSRV_TXN_COLS  19
+#define CMPSRV_TXN_COLS  20
 void cmpsrv_cert_to_sql(const CMPSRV_CERT_ROW *r, CMPSRV_SQLV v[CMPSRV_CERT_COLS]);
 int cmpsrv_cert_from_sql(const CMPSRV_SQLV *col, CMPSRV_CERT_ROW *r, CMPSRV_REFUSAL *why);
-#define CMPSRV_ENTITY_COLS 11
+#define CMPSRV_ENTITY_COLS 14
 void cmpsrv_entity_to_sql(const CMPSRV_END_ENTITY_ROW *e, CMPSRV_SQLV v[CMPSRV_ENTITY_COLS]);
 int cmpsrv_entity_from_sql(const CMPSRV_SQLV *col, CMPSRV_END_ENTITY_ROW *e, CMPSRV_REFUSAL *why);
 void cmpsrv_txn_to_sql(const CMPSRV_TXN *t, CMPSRV_SQLV v[CMPSRV_TXN_COLS]);

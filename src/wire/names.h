@@ -10,6 +10,7 @@
 #define CMPSRV_NAME_MAX_RDNS  32
 #define CMPSRV_NAME_MAX_ATTRS 64 /* in all RDNs together */
 #define CMPSRV_NAME_MAX_SIZE  4096
+#define CMPSRV_MAX_OID        64 /* content octets that we read from text */
 
 /* AttributeTypeAndValue, RFC 5280 4.1.2.4. */
 typedef struct {
@@ -26,6 +27,9 @@ typedef struct {
 
 /* Takes a Name TLV apart and checks all that cmpsrv_name_check() promises. */
 int cmpsrv_name_read(CMPSRV_SLICE name, CMPSRV_NAME_ATTRS *out, CMPSRV_REFUSAL *why);
+
+/* A dotted OID to content octets, which are in buf. 1/0. */
+int cmpsrv_oid_from_text(const char *dotted, unsigned char buf[CMPSRV_MAX_OID], CMPSRV_SLICE *oid);
 
 /* The next character of a value that was read by cmpsrv_name_read(): 1, or 0 at its end or if it is
  * not of that string type. */

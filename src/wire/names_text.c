@@ -17,7 +17,6 @@
 #include <openssl/objects.h>
 
 #define MAX_TEXT (4 * CMPSRV_NAME_MAX_SIZE)
-#define MAX_OID  64
 
 typedef struct {
     const char *name; /* the first row of an OID has the name we write */
@@ -71,8 +70,7 @@ static const ATTR_TYPE *type_by_oid(CMPSRV_SLICE oid)
     return NULL;
 }
 
-/* Content octets of a dotted OID in buf. */
-static int dotted_oid(const char *dotted, unsigned char buf[MAX_OID], CMPSRV_SLICE *oid)
+int cmpsrv_oid_from_text(const char *dotted, unsigned char buf[CMPSRV_MAX_OID], CMPSRV_SLICE *oid)
 {
     ASN1_OBJECT *o;
     size_t n = strlen(dotted);
@@ -86,28 +84,28 @@ static int dotted_oid(const char *dotted, unsigned char buf[MAX_OID], CMPSRV_SLI
         return 0;
     }
     n = OBJ_length(o);
-    if (n > 0 && n <= MAX_OID) {
+    if (n > 0 && n <= CMPSRV_MAX_OID) {
         memcpy(buf, OBJ_get0_data(o), n);
         *oid = cmpsrv_slice(buf, n);
     }
     ASN1_OBJECT_free(o);
-    return n > 0 && n <= MAX_OID;
+    return n > 0 && n <= CMPSRV_MAX_OID;
 }
 
 /* OID content octets of "CN" or "2.5.4.3"; they are static or in buf. */
-static int find_type(const char *name, unsigned char buf[MAX_OID], CMPSRV_SLICE *oid)
+static int find_type(const char *name, unsigned char buf[CMPSRV_MAX_OID], CMPSRV_SLICE *oid)
 {
     for (size_t i = 0; i < CMPSRV_ARRAY_SIZE(attr_types); i++)
         if (strcasecmp(name, attr_types[i].name) == 0) {
             *oid = attr_types[i].oid;
             return 1;
         }
-    return dotted_oid(name, buf, oid);
+    return cmpsrv_oid_from_text(name, buf, oid);
 }
 
 int cmpsrv_name_has_attribute(const char *attribute)
 {
-    unsigned char buf[MAX_OID];
+    unsigned char buf[CMPSRV_MAX_OID];
     CMPSRV_SLICE oid;
 
     return attribute != NULL && find_type(attribute, buf, &oid);
@@ -180,7 +178,7 @@ char *cmpsrv_name_text(CMPSRV_SLICE name)
 
 char *cmpsrv_name_get(CMPSRV_SLICE name, const char *attribute, size_t i)
 {
-    unsigned char buf[MAX_OID];
+    unsigned char buf[CMPSRV_MAX_OID];
     CMPSRV_NAME_ATTRS attrs;
     CMPSRV_SLICE oid, rest;
     CMPSRV_DERW w = {0};
@@ -200,7 +198,7 @@ char *cmpsrv_name_get(CMPSRV_SLICE name, const char *attribute, size_t i)
 
 int cmpsrv_name_cut(CMPSRV_SLICE name, const char *attribute, CMPSRV_BYTES *rest)
 {
-    unsigned char buf[MAX_OID];
+    unsigned char buf[CMPSRV_MAX_OID];
     CMPSRV_NAME_ATTRS attrs;
     CMPSRV_NAME_PIECES pieces = {0};
     CMPSRV_SLICE oid;
@@ -237,7 +235,7 @@ static void skip_spaces(PARSER *s)
 }
 
 /* The attribute type before "="; its OID is static or in buf. */
-static int parse_type(PARSER *s, unsigned char buf[MAX_OID], CMPSRV_SLICE *oid)
+static int parse_type(PARSER *s, unsigned char buf[CMPSRV_MAX_OID], CMPSRV_SLICE *oid)
 {
     char name[128], shown[160];
     size_t n;
@@ -335,7 +333,7 @@ static int check_type(PARSER *s, CMPSRV_SLICE oid, CMPSRV_SLICE value, int *tag)
 /* TYPE=VALUE to one more piece. */
 static int parse_attribute(PARSER *s)
 {
-    unsigned char buf[MAX_OID];
+    unsigned char buf[CMPSRV_MAX_OID];
     CMPSRV_DERW value = {0};
     CMPSRV_SLICE oid, octets;
     int ok = 0, tag;

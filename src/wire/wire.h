@@ -384,6 +384,21 @@ int cmpsrv_name_parse(const char *text, CMPSRV_BYTES *out, CMPSRV_REFUSAL *why);
 /* Whether cmpsrv_name_get knows that attribute type. */
 int cmpsrv_name_has_attribute(const char *attribute);
 
+/* ---- san.c: subject alternative names as text, RFC 5280 4.2.1.6 --------------------------------
+ */
+
+#define CMPSRV_MAX_SAN 100
+/*
+ * "TYPE:VALUE" each, 1 to CMPSRV_MAX_SAN of them, to a GeneralNames TLV: dNSName (DNS), rfc822Name
+ * (email), uniformResourceIdentifier (URI), iPAddress (IP), directoryName (dirName, a name as for
+ * cmpsrv_name_parse), registeredID (RID), otherName ("OID;UTF8:text") and upn, EJBCA's word for the
+ * otherName 1.3.6.1.4.1.311.20.2.3. Case of the type is ignored. BAD_NAME says what is allowed.
+ */
+int cmpsrv_san_parse(const char *const *texts, size_t n, CMPSRV_BYTES *out, CMPSRV_REFUSAL *why);
+/* A GeneralNames TLV for people: "dNSName:a.example, iPAddress:192.0.2.1"; what has no text is
+ * #hex. UTF-8 without control characters, OPENSSL_malloc'ed; NULL: these are no GeneralNames. */
+char *cmpsrv_san_text(CMPSRV_SLICE san);
+
 /* ---- cert.c: what is read out of a Certificate without libcrypto --------------------------------
  */
 

@@ -1,5 +1,5 @@
 if HAVE_CUNIT
-STORE_TESTS = tests/store/test_store tests/store/test_audit tests/store/test_faults
+STORE_TESTS = tests/store/test_store tests/store/test_entity tests/store/test_audit tests/store/test_faults
 check_PROGRAMS += $(STORE_TESTS)
 check_PROGRAMS_RUN += $(STORE_TESTS)
 STORE_TEST_CPPFLAGS = $(TEST_CPPFLAGS) \
@@ -7,6 +7,9 @@ STORE_TEST_CPPFLAGS = $(TEST_CPPFLAGS) \
 tests_store_test_store_SOURCES = tests/store/test_store.c tests/store/rows.h
 tests_store_test_store_CPPFLAGS = $(STORE_TEST_CPPFLAGS)
 tests_store_test_store_LDADD = $(LIBS_store) $(CUNIT_LIBS)
+tests_store_test_entity_SOURCES = tests/store/test_entity.c tests/store/rows.h
+tests_store_test_entity_CPPFLAGS = $(STORE_TEST_CPPFLAGS)
+tests_store_test_entity_LDADD = $(LIBS_store) $(CUNIT_LIBS)
 tests_store_test_audit_SOURCES = tests/store/test_audit.c tests/store/rows.h
 tests_store_test_audit_CPPFLAGS = $(STORE_TEST_CPPFLAGS)
 tests_store_test_audit_LDADD = $(LIBS_store) $(CUNIT_LIBS)

@@ -119,6 +119,19 @@ static UNUSED void add_audit(CMPSRV_CHANGES *c, const char *record)
     cmpsrv_changes_add(c, CMPSRV_CHANGE_AUDIT)->u.audit = OPENSSL_strdup(record);
 }
 
+static UNUSED void add_status(CMPSRV_CHANGES *c, unsigned id, CMPSRV_CERT_STATUS from,
+                              CMPSRV_CERT_STATUS to)
+{
+    CMPSRV_CHANGE *ch = cmpsrv_changes_add(c, CMPSRV_CHANGE_CERT_STATUS);
+
+    memcpy(ch->u.status.ca_id, CA, CMPSRV_HASH);
+    number_to(ch->u.status.serial, ch->u.status.serial_len = 20, id);
+    ch->u.status.from = from;
+    ch->u.status.to = to;
+    ch->u.status.revoked_at = to >= CMPSRV_CERT_REVOKED ? 77 : 0;
+    ch->u.status.reason = to >= CMPSRV_CERT_REVOKED ? 4 : 0;
+}
+
 /* Commits and clears the list. */
 static UNUSED CMPSRV_COMMIT commit(CMPSRV_STORE *s, CMPSRV_CHANGES *c)
 {

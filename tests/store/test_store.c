@@ -55,19 +55,6 @@ static void test_cert_insert(void)
     place_free(&p);
 }
 
-static void add_status(CMPSRV_CHANGES *c, unsigned id, CMPSRV_CERT_STATUS from,
-                       CMPSRV_CERT_STATUS to)
-{
-    CMPSRV_CHANGE *ch = cmpsrv_changes_add(c, CMPSRV_CHANGE_CERT_STATUS);
-
-    memcpy(ch->u.status.ca_id, CA, CMPSRV_HASH);
-    number_to(ch->u.status.serial, ch->u.status.serial_len = 20, id);
-    ch->u.status.from = from;
-    ch->u.status.to = to;
-    ch->u.status.revoked_at = to >= CMPSRV_CERT_REVOKED ? 77 : 0;
-    ch->u.status.reason = to >= CMPSRV_CERT_REVOKED ? 4 : 0;
-}
-
 static void test_cert_status(void)
 {
     PLACE p;
@@ -110,9 +97,11 @@ static void test_txn(void)
     c.v[0].u.txn.serial_len = 0;
     cmpsrv_bytes_clear(&c.v[0].u.txn.mac_alg);
     cmpsrv_bytes_set(&c.v[0].u.txn.signer, cmpsrv_slice("signer", 6));
+    c.v[0].u.txn.must_confirm = 1;
     CU_ASSERT_EQUAL(commit(s, &c), CMPSRV_COMMIT_DONE);
     CU_ASSERT_EQUAL_FATAL(cmpsrv_store_txn_get(s, "factory", tid_of(1, tid), &got, NULL), 1);
     CU_ASSERT(got.signer.n == 6 && memcmp(got.signer.p, "signer", 6) == 0);
+    CU_ASSERT_EQUAL(got.must_confirm, 1);
     CU_ASSERT_EQUAL(got.version, 2);
     CU_ASSERT_EQUAL(got.state, CMPSRV_TXN_DONE);
     CU_ASSERT_EQUAL(got.end, CMPSRV_END_EXPIRED);
@@ -324,8 +313,8 @@ static void plan_of(const char *path, CMPSRV_STMT statement, char *plan, size_t 
     sqlite3_close(db);
 }
 
-/* Each request asks this: it must go by the key, then by the serial number. */
-static void test_unconfirmed_plan(void)
+/* What requests ask: the first must go by the key, then by the serial number. */
+static void test_plans(void)
 {
     PLACE p;
     CMPSRV_STORE *s = open_new(&p);
@@ -336,6 +325,11 @@ static void test_unconfirmed_plan(void)
     CU_ASSERT_PTR_NOT_NULL(strstr(plan, "t USING INDEX txn_serial (serial=? AND ca_id=?)"));
     plan_of(p.path, CMPSRV_ST_TXN_REPLACE, plan, sizeof(plan));
     CU_ASSERT_PTR_NOT_NULL(strstr(plan, "txn USING INDEX txn_serial (serial=? AND ca_id=?)"));
+    plan_of(p.path, CMPSRV_ST_CERT_KEY_TAKEN, plan, sizeof(plan));
+    CU_ASSERT_PTR_NOT_NULL(strstr(plan, "certificate USING INDEX certificate_spki (spki_hash=?)"));
+    plan_of(p.path, CMPSRV_ST_CERT_SUBJECT_TAKEN, plan, sizeof(plan));
+    CU_ASSERT_PTR_NOT_NULL(
+        strstr(plan, "certificate USING INDEX certificate_subject (subject_hash=?)"));
     cmpsrv_store_free(s);
     place_free(&p);
 }
@@ -503,8 +497,8 @@ static void test_open_refuses(void)
     s = open_new(&p);
     cmpsrv_store_free(s);
     CU_ASSERT(tamper(p.path, "UPDATE meta SET schema_version = 99"));
-    check_refused(p.url, 0, "99", "up to 4");
-    check_refused(p.url, 1, "99", "up to 4");
+    check_refused(p.url, 0, "99", "up to 5");
+    check_refused(p.url, 1, "99", "up to 5");
     place_free(&p);
 }
 
@@ -521,11 +515,13 @@ static void test_migration(void)
     CU_ASSERT(tamper(p.path, "INSERT INTO meta VALUES(1, x'000102030405060708090a0b0c0d0e0f');"
                              "INSERT INTO end_entity VALUES('old', x'3000', x'00', x'00', '', '',"
                              " 10, 1)"));
-    check_refused(p.url, 1, "cmp-admin store migrate", "needs 4");
+    check_refused(p.url, 1, "cmp-admin store migrate", "needs 5");
     s = open_at(p.url, NULL);
     CU_ASSERT_PTR_NOT_NULL_FATAL(s);
-    CU_ASSERT_EQUAL(ask(&p, "SELECT schema_version FROM meta WHERE hex(store_id) LIKE '0001%'"), 4);
-    CU_ASSERT_EQUAL(ask(&p, "SELECT attempts FROM end_entity WHERE name = 'old'"), 0);
+    CU_ASSERT_EQUAL(ask(&p, "SELECT schema_version FROM meta WHERE hex(store_id) LIKE '0001%'"), 5);
+    CU_ASSERT_EQUAL(ask(&p, "SELECT count(*) FROM end_entity WHERE name = 'old' AND attempts = 0"
+                            " AND remaining = 0 AND code_kind = 0"),
+                    1);
     CU_ASSERT_EQUAL(ask(&p, "SELECT count(*) FROM pragma_journal_mode WHERE journal_mode = 'wal'"),
                     1);
     cmpsrv_store_free(s);
@@ -533,6 +529,50 @@ static void test_migration(void)
     /* an empty file is a new store, for us alone */
     s = open_new(&p);
     CU_ASSERT(stat(p.path, &st) == 0 && (st.st_mode & 0777) == 0600);
+    cmpsrv_store_free(s);
+    place_free(&p);
+}
+
+/* Version 4: an end entity of RA mode had no counter, one of client mode keeps what it has. */
+static void test_migration_from_4(void)
+{
+    PLACE p;
+    CMPSRV_STORE *s;
+    CMPSRV_TXN t;
+
+    place_new(&p);
+    for (int i = 0; i < 4; i++)
+        CU_ASSERT(tamper(p.path, cmpsrv_migrations[i].sql));
+    CU_ASSERT(tamper(
+        p.path,
+        "INSERT INTO meta VALUES(4, x'000102030405060708090a0b0c0d0e0f');"
+        "INSERT INTO end_entity(name, subject, subject_hash, ca_id, end_entity_profile,"
+        " certificate_profile, status, updated_at)"
+        " VALUES('ra', x'3000', x'00', x'00', 'EMPTY', 'ENDUSER', 40, 5);"
+        "INSERT INTO end_entity VALUES('limited', x'3000', x'00', x'00', 'EMPTY', 'ENDUSER', 10, 5,"
+        " x'0102', 1, 3, 2);"
+        "INSERT INTO end_entity VALUES('unlimited', x'3000', x'00', x'00', 'EMPTY', 'ENDUSER', 10,"
+        " 5, x'0102', 2, NULL, 0);"
+        "INSERT INTO txn SELECT 'factory', x'01', 1, 1, 0, zeroblob(32), 1, 0, 0, 2,"
+        " zeroblob(16), NULL, zeroblob(32), NULL, zeroblob(32), NULL, 9, 1, NULL;"));
+    s = open_at(p.url, NULL);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(s);
+    CU_ASSERT_EQUAL(ask(&p, "SELECT schema_version FROM meta"), 5);
+    CU_ASSERT_EQUAL(ask(&p, "SELECT count(*) FROM end_entity WHERE alias = '' AND san IS NULL AND"
+                            " updated_at = 5"),
+                    3);
+    CU_ASSERT_EQUAL(ask(&p, "SELECT count(*) FROM end_entity WHERE name = 'ra' AND remaining = 0"
+                            " AND code_kind = 0 AND code IS NULL"),
+                    1);
+    CU_ASSERT_EQUAL(ask(&p, "SELECT count(*) FROM end_entity WHERE name = 'limited' AND"
+                            " remaining = 3 AND code_kind = 1 AND code = x'0102' AND attempts = 2"),
+                    1);
+    CU_ASSERT_EQUAL(ask(&p, "SELECT count(*) FROM end_entity WHERE name = 'unlimited' AND"
+                            " remaining IS NULL AND code_kind = 2 AND code = x'0102'"),
+                    1);
+    CU_ASSERT_EQUAL_FATAL(cmpsrv_store_txn_get(s, "factory", cmpsrv_slice("\1", 1), &t, NULL), 1);
+    CU_ASSERT(t.must_confirm == 0 && t.expires == 9 && t.state == CMPSRV_TXN_WAIT_CONF);
+    cmpsrv_txn_clear(&t);
     cmpsrv_store_free(s);
     place_free(&p);
 }
@@ -580,6 +620,7 @@ static void test_backup_and_check(void)
 
 TEST_MAIN("store", TEST(test_cert_insert), TEST(test_cert_status), TEST(test_txn),
           TEST(test_entity), TEST(test_all_or_nothing), TEST(test_cert_get), TEST(test_unconfirmed),
-          TEST(test_replace), TEST(test_unconfirmed_plan), TEST(test_walks), TEST(test_ca),
+          TEST(test_replace), TEST(test_plans), TEST(test_walks), TEST(test_ca),
           TEST(test_derive_key), TEST(test_open_refuses), TEST(test_migration),
-          TEST(test_migration_all_or_nothing), TEST(test_backup_and_check))
+          TEST(test_migration_from_4), TEST(test_migration_all_or_nothing),
+          TEST(test_backup_and_check))

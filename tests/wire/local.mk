@@ -23,7 +23,8 @@ endif
 
 if HAVE_CUNIT
 WIRE_CRYPTO_TESTS = tests/wire/test_crypto tests/wire/test_protect_sig tests/wire/test_cert tests/wire/test_names \
-    tests/wire/test_pubkey tests/wire/test_popo tests/wire/test_protect_mac tests/wire/test_encrypt
+    tests/wire/test_pubkey tests/wire/test_popo tests/wire/test_protect_mac tests/wire/test_encrypt \
+    tests/wire/test_san
 check_PROGRAMS += $(WIRE_CRYPTO_TESTS)
 check_PROGRAMS_RUN += $(WIRE_CRYPTO_TESTS)
 tests_wire_test_crypto_CPPFLAGS = $(TEST_CPPFLAGS)
@@ -43,4 +44,6 @@ tests_wire_test_encrypt_CPPFLAGS = $(TEST_CPPFLAGS)
 tests_wire_test_encrypt_LDADD = $(LIBS_wire) $(CUNIT_LIBS)
 tests_wire_test_protect_mac_CPPFLAGS = $(TEST_CPPFLAGS)
 tests_wire_test_protect_mac_LDADD = $(LIBS_wire) $(CUNIT_LIBS)
+tests_wire_test_san_CPPFLAGS = $(TEST_CPPFLAGS)
+tests_wire_test_san_LDADD = $(LIBS_wire) $(CUNIT_LIBS)
 endif
