@@ -6,7 +6,9 @@
 
 #include "policy/policy.h"
 
-/* Whether the list has the name, or is empty: any. */
+/* Whether the list has the name. */
+int cmpsrv_policy_is_in(const CMPSRV_CONF_LIST *list, const char *name);
+/* The same, or it is empty: any. */
 int cmpsrv_policy_is_listed(const CMPSRV_CONF_LIST *list, const char *name);
 
 /* ---- profile_cert.c: against the certificate profile
