@@ -278,7 +278,7 @@ def test_own_certificate_only(server, keys):
 def test_an_ra_is_no_end_entity(server, keys):
     device = Device(server, keys)
     answer = device.ask("ir", "eec", server.line1)  # it is registered, but with no profile to enrol under
-    assert answer.fail_info == ["badCertTemplate"] and server.certs("--entity", device.name) == []
+    assert answer.fail_info == ["systemUnavail"] and server.certs("--entity", device.name) == []
 
 
 def test_enrolment_is_counted(server, keys):

@@ -52,19 +52,21 @@ CMPSRV_CA *cmpsrv_ca_load(OSSL_LIB_CTX *libctx, const char *propq, const CMPSRV_
 void cmpsrv_ca_free(CMPSRV_CA *ca);
 
 /*
- * Signs the certificate that was decided: v3, random 20-octet serial, SKI and AKI added,
- * cRLDistributionPoints and authorityInfoAccess from the CA's urls. Linted before, parsed after. 1,
- * or 0 with *why SYSTEM_FAILURE.
+ * Signs the certificate that was decided: v3, random 20-octet serial if none was decided, SKI and
+ * AKI added, cRLDistributionPoints and authorityInfoAccess from the CA's urls. Linted before,
+ * parsed after. 1, or 0 with *why SYSTEM_FAILURE.
  */
 int cmpsrv_ca_issue(const CMPSRV_CA *ca, const CMPSRV_DECISION *d, CMPSRV_ISSUED *out,
                     CMPSRV_REFUSAL *why);
 
 /*
  * lint.c: a TBSCertificate against the decision and the CA, before anything is signed: v3; serial
- * 1-20 octets, positive; signature algorithm the CA's; issuer byte-equal to the CA's subject;
- * validity ordered and inside the CA's; the decided key and subject; SKI, AKI, basicConstraints
- * without cA; keyUsage that fits the key, never keyCertSign or cRLSign; no extension twice; SAN
- * critical if the subject is empty. 1, or 0 with *why naming the rule.
+ * 1-20 octets, positive, the decided one, not the CA's own; signature algorithm the CA's; issuer
+ * byte-equal to the CA's subject; validity ordered and inside the CA's; the decided key and
+ * subject; SKI, AKI, basicConstraints without cA; keyUsage that fits the key, never keyCertSign or
+ * cRLSign; no extension twice; SAN critical if the subject is empty; extensions byte-equal to the
+ * decided ones, and none but SKI, AKI, cRLDistributionPoints and authorityInfoAccess besides. 1, or
+ * 0 with *why naming the rule.
  */
 int cmpsrv_lint_tbs(const CMPSRV_CA *ca, const CMPSRV_DECISION *d, CMPSRV_SLICE tbs,
                     CMPSRV_REFUSAL *why);

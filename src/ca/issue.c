@@ -144,8 +144,8 @@ static void write_authority_info_access(CMPSRV_DERW *w, const CMPSRV_CONF_CA *co
     cmpsrv_ca_extension(w, CMPSRV_OID_AUTHORITY_INFO_ACCESS, 0, &value);
 }
 
-static int make_tbs(const CMPSRV_CA *ca, const CMPSRV_DECISION *d,
-                    const unsigned char serial[CA_SERIAL], CMPSRV_BYTES *out, CMPSRV_REFUSAL *why)
+static int make_tbs(const CMPSRV_CA *ca, const CMPSRV_DECISION *d, CMPSRV_SLICE serial,
+                    CMPSRV_BYTES *out, CMPSRV_REFUSAL *why)
 {
     unsigned char key_id[CA_KEY_ID];
     CMPSRV_DERW w = {0};
@@ -156,7 +156,7 @@ static int make_tbs(const CMPSRV_CA *ca, const CMPSRV_DECISION *d,
     cmpsrv_derw_begin(&w, DER_CONTEXT_CONSTRUCTED(0));
     cmpsrv_derw_int64(&w, 2); /* v3 */
     cmpsrv_derw_end(&w);
-    cmpsrv_derw_uint_octets(&w, serial, CA_SERIAL);
+    cmpsrv_derw_put(&w, DER_INTEGER, serial);
     cmpsrv_derw_raw(&w, cmpsrv_bytes_slice(&ca->cert_sig_alg));
     cmpsrv_derw_raw(&w, cmpsrv_bytes_slice(&ca->issuer.subject));
     cmpsrv_derw_begin(&w, DER_SEQUENCE);
@@ -218,17 +218,31 @@ static int sign_certificate(const CMPSRV_CA *ca, const CMPSRV_DECISION *d, CMPSR
             cmpsrv_fail(why, "libcrypto cannot read the certificate that was signed"));
 }
 
+/* The one that was asked for, as octets of an INTEGER, or a random one. */
+static int choose_serial(const CMPSRV_DECISION *d, CMPSRV_ISSUED *issued, CMPSRV_REFUSAL *why)
+{
+    if (d->serial_len == 0) {
+        issued->serial_len = CA_SERIAL;
+        return cmpsrv_ca_random_serial(issued->serial, why);
+    }
+    if (d->serial_len > sizeof(issued->serial))
+        return cmpsrv_fail(why, "a serial number of %zu octets was decided", d->serial_len);
+    memcpy(issued->serial, d->serial, d->serial_len);
+    issued->serial_len = d->serial_len;
+    return 1;
+}
+
 int cmpsrv_ca_issue(const CMPSRV_CA *ca, const CMPSRV_DECISION *d, CMPSRV_ISSUED *out,
                     CMPSRV_REFUSAL *why)
 {
-    CMPSRV_ISSUED issued = {{0}, {0}, CA_SERIAL, {NULL, 0}, NULL};
+    CMPSRV_ISSUED issued = {0};
     CMPSRV_REFUSAL inner = {CMPSRV_R_NONE, ""};
     CMPSRV_BYTES tbs = {NULL, 0};
     int ok;
 
     memcpy(issued.ca_id, ca->id, CMPSRV_HASH);
-    ok = cmpsrv_ca_random_serial(issued.serial, &inner) &&
-         make_tbs(ca, d, issued.serial, &tbs, &inner) &&
+    ok = choose_serial(d, &issued, &inner) &&
+         make_tbs(ca, d, cmpsrv_slice(issued.serial, issued.serial_len), &tbs, &inner) &&
          cmpsrv_lint_tbs(ca, d, cmpsrv_bytes_slice(&tbs), &inner) &&
          sign_certificate(ca, d, cmpsrv_bytes_slice(&tbs), &issued, &inner);
     cmpsrv_bytes_clear(&tbs);

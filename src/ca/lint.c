@@ -42,6 +42,23 @@ static int check_serial_positive(const LINT *l, const char **want)
     return s.n > 0 && (s.p[0] & 0x80) == 0 && !(s.n == 1 && s.p[0] == 0);
 }
 
+static int check_serial_decided(const LINT *l, const char **want)
+{
+    *want = "the decided serial number";
+    return l->d->serial_len == 0 ||
+           cmpsrv_slice_eq(l->v.serial, cmpsrv_slice(l->d->serial, l->d->serial_len));
+}
+
+/* A root's own certificate is one of those that it issued. */
+static int check_serial_not_own(const LINT *l, const char **want)
+{
+    CMPSRV_CERT_VIEW own;
+
+    *want = "another one than the CA's own certificate has";
+    return cmpsrv_cert_view(cmpsrv_bytes_slice(&l->ca->issuer.der), &own, NULL) &&
+           !(cmpsrv_slice_eq(own.issuer, l->v.issuer) && cmpsrv_slice_eq(own.serial, l->v.serial));
+}
+
 static int check_signature_algorithm(const LINT *l, const char **want)
 {
     *want = "the CA's algorithm";
@@ -235,6 +252,36 @@ static int check_subject_alt_name(const LINT *l, const char **want)
            cmpsrv_der_get(&value, DER_SEQUENCE, &names) && value.n == 0 && names.n > 0;
 }
 
+/* What the CA adds itself. */
+static int is_of_ca(CMPSRV_SLICE oid)
+{
+    return cmpsrv_slice_eq(oid, CMPSRV_OID_SUBJECT_KEY_ID) ||
+           cmpsrv_slice_eq(oid, CMPSRV_OID_AUTHORITY_KEY_ID) ||
+           cmpsrv_slice_eq(oid, CMPSRV_OID_CRL_DISTRIBUTION_POINTS) ||
+           cmpsrv_slice_eq(oid, CMPSRV_OID_AUTHORITY_INFO_ACCESS);
+}
+
+/* Walks both lists: the others must be those of the decision, all of them, in its order. */
+static int check_extensions_decided(const LINT *l, const char **want)
+{
+    CMPSRV_SLICE rest = l->v.extensions, decided = cmpsrv_bytes_slice(&l->d->extensions);
+    CMPSRV_SLICE have, must, tlv, content, oid;
+
+    *want = "the decided extensions, byte for byte, and none but the CA's besides";
+    while (rest.n > 0) {
+        if (!cmpsrv_der_get_tlv(&rest, DER_SEQUENCE, &have))
+            return 0;
+        tlv = have;
+        if (!cmpsrv_der_get(&tlv, DER_SEQUENCE, &content) ||
+            !cmpsrv_der_get(&content, DER_OID, &oid))
+            return 0;
+        if (!is_of_ca(oid) &&
+            (!cmpsrv_der_get_tlv(&decided, DER_SEQUENCE, &must) || !cmpsrv_slice_eq(have, must)))
+            return 0;
+    }
+    return decided.n == 0;
+}
+
 /* ---- the table ---------------------------------------------------------------------------------
  */
 
@@ -245,6 +292,8 @@ static const struct {
     {"version", "4.1.2.1", check_version},
     {"serialNumber length", "4.1.2.2", check_serial_length},
     {"serialNumber sign", "4.1.2.2", check_serial_positive},
+    {"serialNumber", "4.1.2.2", check_serial_decided},
+    {"serialNumber uniqueness", "4.1.2.2", check_serial_not_own},
     {"signature", "4.1.2.3", check_signature_algorithm},
     {"issuer", "4.1.2.4", check_issuer},
     {"validity order", "4.1.2.5", check_validity_order},
@@ -261,6 +310,7 @@ static const struct {
     {"keyUsage for the key", "4.2.1.3", check_key_usage_fits},
     {"keyUsage", "4.2.1.3", check_key_usage_decided},
     {"subjectAltName", "4.2.1.6", check_subject_alt_name},
+    {"decided extensions", "4.2", check_extensions_decided},
 };
 
 int cmpsrv_lint_tbs(const CMPSRV_CA *ca, const CMPSRV_DECISION *d, CMPSRV_SLICE tbs,

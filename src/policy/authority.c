@@ -22,12 +22,17 @@ static const TAKES bodies[CMPSRV_BODY__COUNT] = {
     [CMPSRV_BODY_RR] = ASKER, [CMPSRV_BODY_CERTCONF] = OWNER, [CMPSRV_BODY_ERROR] = OWNER,
 };
 
-int cmpsrv_policy_is_listed(const CMPSRV_CONF_LIST *list, const char *name)
+int cmpsrv_policy_is_in(const CMPSRV_CONF_LIST *list, const char *name)
 {
     for (size_t i = 0; i < list->n; i++)
         if (strcmp(list->v[i], name) == 0)
             return 1;
-    return list->n == 0;
+    return 0;
+}
+
+int cmpsrv_policy_is_listed(const CMPSRV_CONF_LIST *list, const char *name)
+{
+    return list->n == 0 || cmpsrv_policy_is_in(list, name);
 }
 
 static int check_rights(const CMPSRV_CONF_RA *ra, int body, const CMPSRV_TARGET *t,
@@ -39,10 +44,11 @@ static int check_rights(const CMPSRV_CONF_RA *ra, int body, const CMPSRV_TARGET 
     if (!cmpsrv_policy_is_listed(&ra->cas, t->ca->name))
         return cmpsrv_refuse(why, CMPSRV_R_NOT_AUTHORIZED, "ras %s: cas has no %s", ra->name,
                              t->ca->name);
-    if (t->ee_profile != NULL &&
-        !cmpsrv_policy_is_listed(&ra->end_entity_profiles, t->ee_profile->name))
+    if (t->ee_profile == NULL
+            ? ra->end_entity_profiles.n > 0
+            : !cmpsrv_policy_is_listed(&ra->end_entity_profiles, t->ee_profile->name))
         return cmpsrv_refuse(why, CMPSRV_R_NOT_AUTHORIZED, "ras %s: end_entity_profiles has no %s",
-                             ra->name, t->ee_profile->name);
+                             ra->name, t->ee_profile == NULL ? "such" : t->ee_profile->name);
     return 1;
 }
 
@@ -53,6 +59,8 @@ static int check_asker(const CMPSRV_IDENTITY *id, int body, const CMPSRV_TARGET 
 
     if (!id->is_ra && !is_client)
         return cmpsrv_refuse(why, CMPSRV_R_NOT_AUTHORIZED, "RFC 9483 5.1.1: the sender is no RA");
+    if (t->alias->ra_mode && t->ee_profile == NULL)
+        return cmpsrv_refuse(why, CMPSRV_R_NO_SUCH_PROFILE, "no end entity profile of that name");
     if (t->ca == NULL)
         return cmpsrv_refuse(why, CMPSRV_R_WRONG_AUTHORITY, "no CA for this request");
     if (!id->is_ra)
@@ -75,4 +83,18 @@ int cmpsrv_policy_authorize(const CMPSRV_IDENTITY *id, int body, const CMPSRV_TA
         return check_asker(id, body, t, why);
     return cmpsrv_refuse(why, CMPSRV_R_NOT_AUTHORIZED, "nobody may send %s",
                          cmpsrv_body_name(body));
+}
+
+int cmpsrv_policy_owns_entity(const CMPSRV_TARGET *t, const CMPSRV_END_ENTITY_ROW *e, int is_ca,
+                              CMPSRV_REFUSAL *why)
+{
+    char shown[160];
+
+    if (e->alias[0] != '\0' && strcmp(e->alias, t->alias->name) == 0)
+        return 1;
+    if (is_ca && t->ee_profile != NULL && strcmp(e->end_entity_profile, t->ee_profile->name) == 0)
+        return 1;
+    return cmpsrv_refuse(why, CMPSRV_R_NOT_AUTHORIZED,
+                         "end entity %s is of another alias, and of another CA or profile",
+                         cmpsrv_escape(cmpsrv_slice_str(e->name), shown, sizeof(shown)));
 }

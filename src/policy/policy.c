@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * May they, and what exactly: ir, cr and p10cr in RA mode as a checklist. Takes const in, gives a
- * decision out; writes nothing, reads no clock and no store. The one thing that is not a function
- * of its input is a random user name.
+ * May they, and what exactly: what a request is aimed at, and ir, cr and p10cr as a checklist.
+ * Takes const in, gives a decision out; writes nothing, reads no clock and no store. The one thing
+ * that is not a function of its input is a random user name.
  */
 #include "config.h"
 
@@ -20,31 +20,61 @@ static const CMPSRV_CONF_CERT_PROFILE *find_cert_profile(const CMPSRV_CONF *conf
     return NULL;
 }
 
+static const CMPSRV_CONF_EE_PROFILE *find_ee_profile(const CMPSRV_CONF *conf, const char *name)
+{
+    for (size_t i = 0; i < conf->ee_profiles_n; i++)
+        if (strcmp(conf->ee_profiles[i].name, name) == 0)
+            return &conf->ee_profiles[i];
+    return NULL;
+}
+
 void cmpsrv_policy_resolve_entity(const CMPSRV_CONF *conf, const CMPSRV_CONF_ALIAS *alias,
                                   const CMPSRV_END_ENTITY_ROW *entity, const CMPSRV_CONF_CA *ca,
                                   CMPSRV_TARGET *out)
 {
     *out = (CMPSRV_TARGET){.alias = alias,
                            .ca = ca,
+                           .ee_profile = find_ee_profile(conf, entity->end_entity_profile),
                            .cert_profile = find_cert_profile(conf, entity->certificate_profile)};
-    for (size_t i = 0; i < conf->ee_profiles_n; i++)
-        if (strcmp(conf->ee_profiles[i].name, entity->end_entity_profile) == 0)
-            out->ee_profile = &conf->ee_profiles[i];
+}
+
+/* EJBCA: p10cr names no issuer, and goes to the default CA. */
+static const CMPSRV_CONF_CA *resolve_ca(const CMPSRV_CONF *conf, const CMPSRV_CONF_ALIAS *alias,
+                                        int body, const char *key_id,
+                                        const CMPSRV_CONF_EE_PROFILE *ee)
+{
+    if (body == CMPSRV_BODY_P10CR && alias->default_ca != NULL)
+        return cmpsrv_conf_ca(conf, alias->default_ca);
+    if (alias->ca_is_key_id)
+        return cmpsrv_conf_ca(conf, key_id);
+    if (alias->ca != NULL || ee == NULL)
+        return alias->ca;
+    return cmpsrv_conf_ca(conf, ee->default_ca);
+}
+
+static const CMPSRV_CONF_CERT_PROFILE *resolve_cert_profile(const CMPSRV_CONF *conf,
+                                                            const CMPSRV_CONF_ALIAS *alias,
+                                                            const char *key_id,
+                                                            const CMPSRV_CONF_EE_PROFILE *ee)
+{
+    if (alias->cert_profile_is_key_id)
+        return find_cert_profile(conf, key_id);
+    if (alias->cert_profile != NULL || ee == NULL)
+        return alias->cert_profile;
+    return find_cert_profile(conf, ee->default_certificate_profile);
 }
 
 void cmpsrv_policy_resolve(const CMPSRV_CONF *conf, const CMPSRV_CONF_ALIAS *alias, int body,
                            CMPSRV_SLICE sender_kid, CMPSRV_TARGET *out)
 {
-    const CMPSRV_CONF_EE_PROFILE *ee = alias->ee_profile;
-    const char *name = ee == NULL ? NULL : ee->default_certificate_profile;
+    char key_id[CMPSRV_KEY_ID_SIZE];
 
-    (void)body, (void)sender_kid;
-    *out = (CMPSRV_TARGET){
-        .alias = alias, .ee_profile = ee, .cert_profile = alias->cert_profile, .ca = alias->ca};
-    if (out->ca == NULL && ee != NULL)
-        out->ca = cmpsrv_conf_ca(conf, ee->default_ca);
-    if (out->cert_profile == NULL)
-        out->cert_profile = find_cert_profile(conf, name);
+    cmpsrv_key_id(sender_kid, key_id);
+    *out = (CMPSRV_TARGET){.alias = alias, .ee_profile = alias->ee_profile};
+    if (alias->ee_profile_is_key_id)
+        out->ee_profile = find_ee_profile(conf, key_id);
+    out->ca = resolve_ca(conf, alias, body, key_id, out->ee_profile);
+    out->cert_profile = resolve_cert_profile(conf, alias, key_id, out->ee_profile);
 }
 
 /* ---- checks
@@ -56,10 +86,12 @@ static int check_target(const CMPSRV_POLICY_INPUT *in, CMPSRV_DECISION *d, CMPSR
     const CMPSRV_TARGET *t = in->target;
 
     (void)d;
+    if (t->ee_profile == NULL)
+        return cmpsrv_refuse(why, CMPSRV_R_NO_SUCH_PROFILE, "no end entity profile of that name");
     if (t->ca == NULL)
         return cmpsrv_refuse(why, CMPSRV_R_WRONG_AUTHORITY, "no CA for this request");
-    if (t->ee_profile == NULL || t->cert_profile == NULL)
-        return cmpsrv_refuse(why, CMPSRV_R_BAD_CERT_TEMPLATE, "no profile for this request");
+    if (t->cert_profile == NULL)
+        return cmpsrv_refuse(why, CMPSRV_R_NO_SUCH_PROFILE, "no certificate profile of that name");
     if (!cmpsrv_policy_is_listed(&t->ee_profile->available_cas, t->ca->name) ||
         !cmpsrv_policy_is_listed(&t->cert_profile->available_cas, t->ca->name))
         return cmpsrv_refuse(why, CMPSRV_R_WRONG_AUTHORITY,
@@ -68,36 +100,6 @@ static int check_target(const CMPSRV_POLICY_INPUT *in, CMPSRV_DECISION *d, CMPSR
                                  t->cert_profile->name))
         return cmpsrv_refuse(why, CMPSRV_R_BAD_CERT_TEMPLATE,
                              "certificate profile %s is not available", t->cert_profile->name);
-    return 1;
-}
-
-static int template_error(CMPSRV_REFUSAL *why, const char *what)
-{
-    return cmpsrv_refuse(why, CMPSRV_R_BAD_CERT_TEMPLATE, "RFC 4211 5: %s", what);
-}
-
-/* Fields that a requester has no business with. */
-static int check_template(const CMPSRV_POLICY_INPUT *in, CMPSRV_DECISION *d, CMPSRV_REFUSAL *why)
-{
-    const CMPSRV_CERT_REQUEST *r = in->request;
-
-    (void)d;
-    if (r->has_version && r->version != 2)
-        return template_error(why, "version is not 2");
-    if (r->serial.p != NULL)
-        return template_error(why, "serialNumber must be absent");
-    if (r->signing_alg.p != NULL)
-        return template_error(why, "signingAlg must be absent");
-    if (r->has_unique_ids)
-        return template_error(why, "issuerUID and subjectUID must be absent");
-    if (r->has_validity && !r->has_not_before && !r->has_not_after)
-        return template_error(why, "validity with neither notBefore nor notAfter");
-    if (r->has_not_before && r->has_not_after && r->not_before >= r->not_after)
-        return template_error(why, "notBefore is not before notAfter");
-    if (r->subject.p == NULL)
-        return template_error(why, "no subject");
-    if (r->spki.p == NULL)
-        return template_error(why, "no publicKey");
     return 1;
 }
 
@@ -130,21 +132,25 @@ static int check_reg_info(const CMPSRV_POLICY_INPUT *in, CMPSRV_DECISION *d, CMP
     return 1;
 }
 
-static int check_pop(const CMPSRV_POLICY_INPUT *in, CMPSRV_DECISION *d, CMPSRV_REFUSAL *why)
+/* The name is made of what was asked for: what is merged into the subject makes it nobody else's.
+ */
+static char *choose_name(const CMPSRV_POLICY_INPUT *in, CMPSRV_REFUSAL *why)
 {
-    CMPSRV_POPO_RULES rules = {.digests = in->target->alias->signature_digests};
+    const CMPSRV_END_ENTITY_ROW *known = in->entity != NULL ? in->entity : in->existing;
+    char *name;
 
-    return cmpsrv_popo_verify(in->libctx, in->propq, in->request, d->key, &rules, why);
+    if (known == NULL)
+        return cmpsrv_username_make(in->target->alias, in->request->subject, why);
+    if ((name = OPENSSL_strdup(known->name)) == NULL)
+        cmpsrv_fail(why, "out of memory");
+    return name;
 }
 
 /* Who the certificate is for, in the terms of the store. */
 static int decide_names(const CMPSRV_POLICY_INPUT *in, CMPSRV_DECISION *d, CMPSRV_REFUSAL *why)
 {
-    d->end_entity = in->entity != NULL ? OPENSSL_strdup(in->entity->name)
-                                       : cmpsrv_username_make(in->target->alias,
-                                                              cmpsrv_bytes_slice(&d->subject), why);
-    if (d->end_entity == NULL)
-        return in->entity == NULL ? 0 : cmpsrv_fail(why, "out of memory");
+    if ((d->end_entity = choose_name(in, why)) == NULL)
+        return 0;
     d->end_entity_profile = OPENSSL_strdup(in->target->ee_profile->name);
     d->certificate_profile = OPENSSL_strdup(in->target->cert_profile->name);
     if (d->end_entity_profile == NULL || d->certificate_profile == NULL)
@@ -158,10 +164,9 @@ CMPSRV_DECISION *cmpsrv_policy_decide_cert(const CMPSRV_POLICY_INPUT *in, CMPSRV
 {
     static int (*const checks[])(const CMPSRV_POLICY_INPUT *, CMPSRV_DECISION *,
                                  CMPSRV_REFUSAL *) = {
-        check_target,   check_template,         check_issuer,
-        check_reg_info, cmpsrv_decide_subject,  cmpsrv_decide_key,
-        check_pop,      cmpsrv_decide_validity, cmpsrv_decide_extensions,
-        decide_names,
+        check_target,           cmpsrv_check_template,    check_issuer,      check_reg_info,
+        cmpsrv_decide_serial,   cmpsrv_decide_subject,    cmpsrv_decide_key, cmpsrv_check_pop,
+        cmpsrv_decide_validity, cmpsrv_decide_extensions, decide_names,
     };
     CMPSRV_DECISION *d = OPENSSL_zalloc(sizeof(*d));
 

@@ -60,19 +60,21 @@ typedef struct cmpsrv_policy_input_st {
 } CMPSRV_POLICY_INPUT;
 
 /*
- * ir, cr, p10cr of RA mode, once they are authorized: template rules of cmp-conformance.md 2.2
- * (BAD_CERT_TEMPLATE), issuer if given must be the target CA (WRONG_AUTHORITY), key against the
- * certificate profile (BAD_KEY, UNKNOWN_KEY_ALG), proof of possession (BAD_POP; raVerified is
- * NOT_AUTHORIZED until the alias can allow it), subject (BAD_NAME), username (BAD_CERT_TEMPLATE
- * when the attribute it is made of is missing), validity inside the CA's, extensions: key usage and
- * EKU from the profile, basicConstraints, SAN from the request (types rfc822, DNS, URI, IP,
- * directoryName; at most 100; others BAD_CERT_TEMPLATE), everything else that was asked for is left
- * out (with_mods). Gives a decision the caller frees, or NULL.
+ * ir, cr, p10cr, once they are authorized, in this order: profiles and CA (NO_SUCH_PROFILE,
+ * WRONG_AUTHORITY), template rules of cmp-conformance.md 2.2 and serialNumber (BAD_CERT_TEMPLATE),
+ * issuer if given must be the target CA (WRONG_AUTHORITY), subject and subjectAltName (BAD_NAME,
+ * BAD_CERT_TEMPLATE; RA mode: as the end entity profile has them, PROFILE_NOT_FULFILLED; client
+ * mode: as registered, or the end entity's own, NOT_AUTHORIZED), key against the certificate
+ * profile (BAD_KEY, UNKNOWN_KEY_ALG), proof of possession (BAD_POP; raVerified NOT_AUTHORIZED),
+ * validity inside the CA's, extensions: of the profile, and of the request as far as the profile
+ * lets it choose; usages and constraints of CAs, RAs and the like are refused
+ * (BAD_CERT_TEMPLATE). What else was asked for is left out (with_mods). Gives a decision the caller
+ * frees, or NULL.
  */
 CMPSRV_DECISION *cmpsrv_policy_decide_cert(const CMPSRV_POLICY_INPUT *in, CMPSRV_REFUSAL *why);
 
 /* Client mode: the username that a subject has by the alias's extractusernamecomponent, between
- * prefix and postfix. OPENSSL_malloc'ed; NULL: it has none. */
+ * prefix and postfix. OPENSSL_malloc'ed; NULL: it has none, or two. */
 char *cmpsrv_username_of(const CMPSRV_CONF_ALIAS *alias, CMPSRV_SLICE subject);
 /* Username of an end entity in RA mode (ejbca-behaviour.md 7.1). OPENSSL_malloc'ed, NULL with *why.
  */

@@ -134,12 +134,26 @@ char *cmpsrv_username_make(const CMPSRV_CONF_ALIAS *alias, CMPSRV_SLICE subject,
     return copy;
 }
 
+/* The value of an attribute that is there once; with two of them nobody can tell which is meant. */
+static char *only_value(CMPSRV_SLICE subject, const char *attribute)
+{
+    char *value = cmpsrv_name_get(subject, attribute, 0);
+    char *second = cmpsrv_name_get(subject, attribute, 1);
+
+    if (second != NULL) {
+        OPENSSL_free(value);
+        value = NULL;
+    }
+    OPENSSL_free(second);
+    return value;
+}
+
 char *cmpsrv_username_of(const CMPSRV_CONF_ALIAS *alias, CMPSRV_SLICE subject)
 {
     char *value, name[MAX_NAME + 1] = "", *out = NULL;
 
     if (strcmp(alias->username_component, "DN") == 0 ||
-        (value = cmpsrv_name_get(subject, alias->username_component, 0)) == NULL)
+        (value = only_value(subject, alias->username_component)) == NULL)
         return NULL;
     if (append_text(name, sizeof(name), alias->namegeneration_prefix) &&
         append_text(name, sizeof(name), value) &&

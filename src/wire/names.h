@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What names.c and names_text.c share: a Name taken apart, and one put together from attributes.
+ * A Name taken apart, and one put together from attributes: what names.c and names_text.c share,
+ * and who merges names uses.
  */
 #ifndef CMPSRV_WIRE_NAMES_H
 #define CMPSRV_WIRE_NAMES_H

@@ -6,6 +6,9 @@
 
 #include <time.h>
 
+/* cRLDistributionPoints, empty */
+#define EXT_CDP "\x30\x09\x06\x03\x55\x1d\x1f\x04\x02\x30\x00"
+
 static int64_t to_ms(const ASN1_TIME *t)
 {
     struct tm tm;
@@ -204,6 +207,74 @@ static void test_serials(void)
     pki_free(&p);
 }
 
+/* A serial that was decided stands in the certificate as it is, small or as long as one may be. */
+static void test_decided_serial(void)
+{
+    static const struct {
+        const char *octets;
+        size_t n;
+        const char *decimal; /* NULL: refused */
+    } t[] = {
+        {"\x05", 1, "5"},
+        {"\x00\xff", 2, "255"},
+        {"\x7f\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff", 20,
+         "730750818665451459101842416358141509827966271487"},
+        {"\x00", 1, NULL},
+        {"\x80", 1, NULL},
+    };
+    PKI p;
+    EVP_PKEY *key;
+
+    pki_new(&p, "ec:P-256");
+    key = new_key(p.libctx, "ec:P-256");
+    for (size_t i = 0; i < CMPSRV_ARRAY_SIZE(t); i++) {
+        CMPSRV_DECISION *d = decide(&p, key, "CN=x");
+        CMPSRV_ISSUED issued = {0};
+        CMPSRV_REFUSAL why = {0};
+
+        memcpy(d->serial, t[i].octets, t[i].n);
+        d->serial_len = t[i].n;
+        CU_ASSERT_EQUAL(cmpsrv_ca_issue(p.ca, d, &issued, &why), t[i].decimal != NULL);
+        if (t[i].decimal != NULL) {
+            BIGNUM *bn = ASN1_INTEGER_to_BN(X509_get0_serialNumber(issued.cert), NULL);
+            char *text = BN_bn2dec(bn);
+
+            CU_ASSERT_STRING_EQUAL(text, t[i].decimal);
+            CU_ASSERT(issued.serial_len == t[i].n &&
+                      memcmp(issued.serial, t[i].octets, t[i].n) == 0);
+            CU_ASSERT(verifies(&p, issued.cert));
+            OPENSSL_free(text);
+            BN_free(bn);
+        } else {
+            CU_ASSERT(has(why.detail, "lint: serialNumber sign"));
+        }
+        cmpsrv_issued_clear(&issued);
+        cmpsrv_decision_free(d);
+    }
+    EVP_PKEY_free(key);
+    pki_free(&p);
+}
+
+/* An extension that the CA adds itself is none that policy may decide. */
+static void test_undecided_extension(void)
+{
+    PKI p;
+    EVP_PKEY *key;
+    CMPSRV_DECISION *d;
+    CMPSRV_ISSUED i = {0};
+    CMPSRV_REFUSAL why = {0};
+
+    pki_new(&p, "ec:P-256");
+    key = new_key(p.libctx, "ec:P-256");
+    d = decide(&p, key, "CN=x");
+    cmpsrv_bytes_set(&d->extensions, DER_OID_SLICE(EXT_BC EXT_KU EXT_CDP));
+    CU_ASSERT(!cmpsrv_ca_issue(p.ca, d, &i, &why));
+    CU_ASSERT(has(why.detail, "lint: decided extensions (RFC 5280 4.2)"));
+    cmpsrv_decision_free(d);
+    EVP_PKEY_free(key);
+    pki_free(&p);
+}
+
 /* Our own fault whatever is wrong, with the CA and the rule in the text; nothing comes out. */
 static void test_refused_is_our_failure(void)
 {
@@ -260,4 +331,5 @@ static void test_empty_subject(void)
 }
 
 TEST_MAIN("issue", TEST(test_all_keys), TEST(test_urls_and_digest), TEST(test_serials),
+          TEST(test_decided_serial), TEST(test_undecided_extension),
           TEST(test_refused_is_our_failure), TEST(test_empty_subject))

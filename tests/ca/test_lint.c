@@ -7,12 +7,15 @@
 /* A TBSCertificate to be written, right until a case spoils it. */
 typedef struct {
     int64_t version, not_before, not_after;
-    CMPSRV_SLICE serial; /* content octets as they are */
+    CMPSRV_SLICE serial;     /* content octets as they are */
+    CMPSRV_SLICE own_serial; /* of the CA's certificate */
     CMPSRV_SLICE sig_alg, issuer, subject, spki;
     CMPSRV_SLICE extensions; /* of the decision */
     int no_ski, no_aki;
     CMPSRV_SLICE ski, aki; /* octets */
     int ski_critical;
+    int not_decided;    /* the extensions are others than the decision's */
+    CMPSRV_SLICE of_ca; /* more extensions, after those */
     CMPSRV_DECISION *d;
 } TBS;
 
@@ -62,6 +65,7 @@ static CMPSRV_BYTES write_tbs(const TBS *t)
         if (!t->no_aki)
             put_extension(&w, CMPSRV_OID_AUTHORITY_KEY_ID, 0, DER_SEQUENCE, DER_CONTEXT(0), t->aki);
         cmpsrv_derw_raw(&w, t->extensions);
+        cmpsrv_derw_raw(&w, t->of_ca);
         cmpsrv_derw_end(&w);
         cmpsrv_derw_end(&w);
     }
@@ -77,6 +81,14 @@ static CMPSRV_BYTES write_tbs(const TBS *t)
 #define KU(unused, bits)  "\x30\x0e\x06\x03\x55\x1d\x0f\x01\x01\xff\x04\x04\x03\x02" unused bits
 #define KU2(unused, bits) "\x30\x0f\x06\x03\x55\x1d\x0f\x01\x01\xff\x04\x05\x03\x03" unused bits
 #define EXT_SAN_EMPTY     "\x30\x09\x06\x03\x55\x1d\x11\x04\x02\x30\x00"
+#define EXT_POLICY        "\x30\x0d\x06\x03\x55\x1d\x20\x04\x06\x30\x04\x30\x02\x06\x00"
+#define EXT_SAN_OTHER                                                                              \
+    "\x30\x14\x06\x03\x55\x1d\x11\x04\x0d\x30\x0b\x82\x09"                                         \
+    "b.example"
+#define EXT_EKU_RA                                                                                 \
+    "\x30\x13\x06\x03\x55\x1d\x25\x04\x0c\x30\x0a\x06\x08\x2b\x06\x01\x05\x05\x07\x03\x1c"
+#define EXT_CDP "\x30\x09\x06\x03\x55\x1d\x1f\x04\x02\x30\x00"
+#define EXT_AIA "\x30\x0e\x06\x08\x2b\x06\x01\x05\x05\x07\x01\x01\x04\x02\x30\x00"
 #define SERIAL_21                                                                                  \
     "\x01\x02\x03\x04\x05\x06\x07\x08\x09\x0a\x0b\x0c\x0d\x0e\x0f\x10\x11\x12\x13\x14\x15"
 
@@ -266,6 +278,76 @@ static void serial_small(TBS *t)
     t->serial = DER_OID_SLICE("\x01");
 }
 
+static void serial_decided(TBS *t)
+{
+    t->d->serial[0] = 0x12;
+    t->d->serial[1] = 0x34;
+    t->d->serial_len = 2;
+}
+static void serial_not_decided(TBS *t)
+{
+    serial_decided(t);
+    t->d->serial[1] = 0x35;
+}
+static void serial_shorter(TBS *t)
+{
+    serial_decided(t);
+    t->d->serial_len = 1;
+}
+static void serial_of_the_ca(TBS *t)
+{
+    t->serial = t->own_serial;
+}
+static void extensions(TBS *t, CMPSRV_SLICE are, CMPSRV_SLICE decided)
+{
+    t->extensions = are;
+    t->not_decided = 1;
+    cmpsrv_bytes_set(&t->d->extensions, decided);
+}
+static void one_more(TBS *t)
+{
+    extensions(t, DER_OID_SLICE(EXT_BC EXT_KU EXT_EKU EXT_POLICY),
+               DER_OID_SLICE(EXT_BC EXT_KU EXT_EKU));
+}
+static void one_more_before(TBS *t)
+{
+    extensions(t, DER_OID_SLICE(EXT_POLICY EXT_BC EXT_KU), DER_OID_SLICE(EXT_BC EXT_KU));
+}
+static void one_less(TBS *t)
+{
+    extensions(t, DER_OID_SLICE(EXT_BC EXT_KU), DER_OID_SLICE(EXT_BC EXT_KU EXT_EKU));
+}
+static void other_name(TBS *t)
+{
+    extensions(t, DER_OID_SLICE(EXT_BC EXT_KU EXT_SAN_OTHER), DER_OID_SLICE(EXT_BC EXT_KU EXT_SAN));
+}
+static void other_purpose(TBS *t)
+{
+    extensions(t, DER_OID_SLICE(EXT_BC EXT_KU EXT_EKU_RA), DER_OID_SLICE(EXT_BC EXT_KU EXT_EKU));
+}
+static void more_critical(TBS *t)
+{
+    extensions(t, DER_OID_SLICE(EXT_BC EXT_KU EXT_SAN_CRITICAL),
+               DER_OID_SLICE(EXT_BC EXT_KU EXT_SAN));
+}
+static void other_order(TBS *t)
+{
+    extensions(t, DER_OID_SLICE(EXT_KU EXT_BC), DER_OID_SLICE(EXT_BC EXT_KU));
+}
+/* One of the CA's that the decision brings is there once, but not as the decision's. */
+static void decided_for_the_ca(TBS *t)
+{
+    extensions(t, DER_OID_SLICE(EXT_BC EXT_KU EXT_AIA), DER_OID_SLICE(EXT_BC EXT_KU EXT_AIA));
+}
+static void with_policy(TBS *t)
+{
+    t->extensions = DER_OID_SLICE(EXT_BC EXT_KU EXT_POLICY);
+}
+static void with_the_cas(TBS *t)
+{
+    t->of_ca = DER_OID_SLICE(EXT_CDP EXT_AIA);
+}
+
 static const struct {
     const char *key, *rule; /* NULL: nothing wrong */
     void (*spoil)(TBS *t);
@@ -285,6 +367,10 @@ static const struct {
     {"ec:P-256", "serialNumber length", serial_long},
     {"ec:P-256", "serialNumber sign", serial_zero},
     {"ec:P-256", "serialNumber sign", serial_negative},
+    {"ec:P-256", NULL, serial_decided},
+    {"ec:P-256", "serialNumber", serial_not_decided},
+    {"ec:P-256", "serialNumber", serial_shorter},
+    {"ec:P-256", "serialNumber uniqueness", serial_of_the_ca},
     {"ec:P-256", "signature", other_alg},
     {"ec:P-256", "issuer", other_issuer},
     {"ec:P-256", "validity order", ends_first},
@@ -321,6 +407,16 @@ static const struct {
     {"ec:P-256", "subjectAltName", san_missing},
     {"ec:P-256", "subjectAltName", san_not_critical},
     {"ec:P-256", "subjectAltName", san_empty},
+    {"ec:P-256", NULL, with_policy},
+    {"ec:P-256", NULL, with_the_cas},
+    {"ec:P-256", "decided extensions", one_more},
+    {"ec:P-256", "decided extensions", one_more_before},
+    {"ec:P-256", "decided extensions", one_less},
+    {"ec:P-256", "decided extensions", other_name},
+    {"ec:P-256", "decided extensions", other_purpose},
+    {"ec:P-256", "decided extensions", more_critical},
+    {"ec:P-256", "decided extensions", other_order},
+    {"ec:P-256", "decided extensions", decided_for_the_ca},
 };
 
 static void check_case(const PKI *p, EVP_PKEY *key, size_t i)
@@ -328,6 +424,7 @@ static void check_case(const PKI *p, EVP_PKEY *key, size_t i)
     unsigned char sha1[20];
     X509 *x = X509_new();
     CMPSRV_DECISION *d = decide(p, key, "CN=device");
+    const ASN1_INTEGER *own = X509_get0_serialNumber(p->ca->issuer.cert);
     CMPSRV_REFUSAL why = {0};
     CMPSRV_BYTES tbs;
     char text[80];
@@ -349,9 +446,13 @@ static void check_case(const PKI *p, EVP_PKEY *key, size_t i)
               .extensions = cmpsrv_bytes_slice(&d->extensions),
               .ski = cmpsrv_slice(sha1, 20),
               .aki = cmpsrv_bytes_slice(&p->ca->issuer.ski),
+              .own_serial =
+                  cmpsrv_slice(ASN1_STRING_get0_data(own), (size_t)ASN1_STRING_length(own)),
               .d = d};
     cases[i].spoil(&t);
     tbs = write_tbs(&t);
+    if (!t.not_decided) /* what else is wrong with them is another rule's */
+        CU_ASSERT_FATAL(cmpsrv_bytes_set(&d->extensions, t.extensions));
     ok = cmpsrv_lint_tbs(p->ca, d, cmpsrv_bytes_slice(&tbs), &why);
     CU_ASSERT_EQUAL(ok, cases[i].rule == NULL);
     if (ok != (cases[i].rule == NULL))

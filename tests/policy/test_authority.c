@@ -97,4 +97,57 @@ static void test_no_ca(void)
     CU_ASSERT_EQUAL(why.reason, CMPSRV_R_WRONG_AUTHORITY);
 }
 
-TEST_MAIN("authority", TEST(test_every_body), TEST(test_client_mode), TEST(test_no_ca))
+/* KeyId that names nothing is refused before anything else is said of the target; an RA whose
+ * profiles are listed has no right to one that nobody knows. */
+static void test_no_profile(void)
+{
+    CMPSRV_CONF_ALIAS client = {.name = (char *)"c"};
+    CMPSRV_TARGET t = {.alias = &alias}, c = {.alias = &client, .ca = &own};
+    CMPSRV_IDENTITY ra = {.proven = 1, .is_ra = 1},
+                    listed = {.proven = 1, .is_ra = 1, .ra = &ra_own},
+                    any = {.proven = 1, .is_ra = 1, .ra = &ra_all}, nobody = {.proven = 1};
+    static const int bodies[] = {CMPSRV_BODY_IR, CMPSRV_BODY_P10CR, CMPSRV_BODY_RR};
+
+    for (size_t i = 0; i < CMPSRV_ARRAY_SIZE(bodies); i++) {
+        CMPSRV_REFUSAL a = {0}, b = {0}, d = {0};
+
+        CU_ASSERT_FALSE(cmpsrv_policy_authorize(&ra, bodies[i], &t, &a));
+        CU_ASSERT_EQUAL(a.reason, CMPSRV_R_NO_SUCH_PROFILE);
+        CU_ASSERT_FALSE(cmpsrv_policy_authorize(&nobody, bodies[i], &t, &b));
+        CU_ASSERT_EQUAL(b.reason, CMPSRV_R_NOT_AUTHORIZED); /* tells nothing to who is no RA */
+        CU_ASSERT_FALSE(cmpsrv_policy_authorize(&listed, bodies[i], &c, &d));
+        CU_ASSERT_EQUAL(d.reason, CMPSRV_R_NOT_AUTHORIZED);
+        CU_ASSERT_TRUE(cmpsrv_policy_authorize(&any, bodies[i], &c, NULL));
+    }
+    CU_ASSERT_TRUE(cmpsrv_policy_authorize(&ra, CMPSRV_BODY_CERTCONF, &t, NULL));
+}
+
+static void test_owns_entity(void)
+{
+    static const struct {
+        const char *made_by, *profile;
+        int is_ca, owns;
+    } t[] = {
+        {"a", "devices", 1, 1}, {"a", "others", 0, 1},  {"a", "", 0, 1},
+        {"b", "devices", 1, 1}, {"b", "devices", 0, 0}, {"b", "others", 1, 0},
+        {"b", "", 1, 0},        {"", "devices", 1, 1},  {"", "devices", 0, 0},
+        {"", "others", 1, 0},   {"aa", "others", 0, 0}, {"A", "others", 0, 0},
+    };
+    CMPSRV_TARGET with = {.alias = &alias, .ee_profile = &devices, .ca = &own};
+    CMPSRV_TARGET without = {.alias = &alias, .ca = &own};
+
+    for (size_t i = 0; i < CMPSRV_ARRAY_SIZE(t); i++) {
+        CMPSRV_END_ENTITY_ROW row = {.name = "device"};
+        CMPSRV_REFUSAL why = {0};
+
+        strcpy(row.alias, t[i].made_by);
+        strcpy(row.end_entity_profile, t[i].profile);
+        CU_ASSERT_EQUAL(cmpsrv_policy_owns_entity(&with, &row, t[i].is_ca, &why), t[i].owns);
+        CU_ASSERT_EQUAL(why.reason, t[i].owns ? CMPSRV_R_NONE : CMPSRV_R_NOT_AUTHORIZED);
+        CU_ASSERT_EQUAL(cmpsrv_policy_owns_entity(&without, &row, t[i].is_ca, NULL),
+                        strcmp(t[i].made_by, "a") == 0);
+    }
+}
+
+TEST_MAIN("authority", TEST(test_every_body), TEST(test_client_mode), TEST(test_no_ca),
+          TEST(test_no_profile), TEST(test_owns_entity))

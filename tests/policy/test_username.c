@@ -95,4 +95,45 @@ static void test_refused(void)
     CU_ASSERT_EQUAL(reason, CMPSRV_R_BAD_CERT_TEMPLATE);
 }
 
-TEST_MAIN("username", TEST(test_schemes), TEST(test_random), TEST(test_refused))
+/* Client mode: the attribute must be there once. RA mode takes the first of two, as EJBCA. */
+static void test_of_subject(void)
+{
+    static const struct {
+        const char *component, *dn, *want; /* NULL: none */
+    } t[] = {
+        {"CN", "CN=a,O=b", "p-a-q"},     {"cn", "CN=a,O=b", "p-a-q"},
+        {"O", "CN=a,O=b", "p-b-q"},      {"UID", "CN=a,O=b", NULL},
+        {"DN", "CN=a,O=b", NULL},        {"CN", "CN=a,CN=b", NULL},
+        {"CN", "CN=a,CN=a", NULL},       {"CN", "CN=a+CN=b", NULL},
+        {"CN", "CN=a,O=x,CN=b", NULL},   {"2.5.4.3", "CN=a,CN=b", NULL},
+        {"O", "CN=a,CN=b,O=c", "p-c-q"},
+    };
+
+    for (size_t i = 0; i < CMPSRV_ARRAY_SIZE(t); i++) {
+        CMPSRV_CONF_ALIAS alias = {.username_component = (char *)t[i].component,
+                                   .namegeneration_prefix = (char *)"p-",
+                                   .namegeneration_postfix = (char *)"-q"};
+        CMPSRV_BYTES der = {0};
+        char *name;
+
+        CU_ASSERT_FATAL(cmpsrv_name_parse(t[i].dn, &der, NULL));
+        name = cmpsrv_username_of(&alias, cmpsrv_bytes_slice(&der));
+        CU_ASSERT_EQUAL(name == NULL, t[i].want == NULL);
+        CU_ASSERT(name == NULL || t[i].want == NULL || strcmp(name, t[i].want) == 0);
+        OPENSSL_free(name);
+        cmpsrv_bytes_clear(&der);
+    }
+}
+
+static void test_first_of_two(void)
+{
+    CMPSRV_REASON reason;
+    char *name = make(CMPSRV_USERNAME_DN, cn, 1, "", "", "/CN=first/CN=second", &reason);
+
+    CU_ASSERT_FATAL(name != NULL);
+    CU_ASSERT_STRING_EQUAL(name, "first");
+    OPENSSL_free(name);
+}
+
+TEST_MAIN("username", TEST(test_schemes), TEST(test_random), TEST(test_refused),
+          TEST(test_of_subject), TEST(test_first_of_two))
