@@ -59,6 +59,8 @@ int admin_table_print(ADMIN_TABLE *t, int json);
 int admin_init(ADMIN *a);
 int admin_alias_list(ADMIN *a);
 int admin_alias_show(ADMIN *a);
+int admin_alias_check(ADMIN *a);
+int admin_alias_import(ADMIN *a);
 int admin_ca_list(ADMIN *a);
 int admin_ca_show(ADMIN *a);
 int admin_crl_generate(ADMIN *a);

@@ -3,7 +3,7 @@ cmp_server_SOURCES = apps/serving.h apps/cmp-server.c apps/admin_pages.c apps/se
     apps/systemd.c
 cmp_server_LDADD = $(LIBS_http)
 cmp_admin_SOURCES = apps/admin.h apps/cmp-admin.c apps/admin_alias.c apps/admin_audit.c \
-    apps/admin_ca.c apps/admin_cert.c apps/admin_entity.c \
-    apps/admin_init.c apps/admin_message.c \
+    apps/admin_ca.c apps/admin_cert.c apps/admin_check.c apps/admin_entity.c \
+    apps/admin_import.c apps/admin_init.c apps/admin_message.c \
     apps/admin_ra.c apps/admin_table.c
 cmp_admin_LDADD = src/show/libshow.la $(LIBS_server)

@@ -212,7 +212,7 @@ static EFFECTIVE check_profiles(CONF_LOAD *l, CONF_ENTRY *e, CMPSRV_CONF_ALIAS *
 /* ---- DN attributes -----------------------------------------------------------------------------
  */
 
-static int is_dn_attribute(const char *name)
+int cmpsrv_conf_is_dn_attribute(const char *name)
 {
     static const char *const known[] = {
         "CN", "UID",          "OU",        "O",       "C",         "L",     "ST", "DC",
@@ -360,7 +360,7 @@ static void check_dn_part(CONF_LOAD *l, CONF_ENTRY *e, CMPSRV_CONF_MODULE *m,
     (void)ca;
     if (!check_is_client(l, e, m))
         return;
-    if (m->parameter == NULL || !parameter_text(m, text) || !is_dn_attribute(text)) {
+    if (m->parameter == NULL || !parameter_text(m, text) || !cmpsrv_conf_is_dn_attribute(text)) {
         complain_at(l, e, parameters_key(e),
                     "DnPartPwd needs the DN attribute that holds the code; allowed: OU, UID, "
                     "serialNumber, ... or a dotted OID");
@@ -404,7 +404,7 @@ static void check_dn_scheme(CONF_LOAD *l, const CONF_ENTRY *e, const CMPSRV_CONF
     char quoted[80];
 
     for (size_t i = 0; i < a->namegeneration_parameters.n; i++)
-        if (!is_dn_attribute(a->namegeneration_parameters.v[i]))
+        if (!cmpsrv_conf_is_dn_attribute(a->namegeneration_parameters.v[i]))
             complain_at(l, e, "ra.namegenerationparameters",
                         "\"%s\" is no DN attribute; allowed: CN, UID, serialNumber, ... or a "
                         "dotted OID",
@@ -468,7 +468,7 @@ static void check_client(CONF_LOAD *l, const CONF_ENTRY *e, const CMPSRV_CONF_AL
         complain_at(l, e, "responseprotection",
                     "pbe in client mode, where EJBCA signs; allowed: signature or mirror");
     if (!cmpsrv_conf_is_bad(e, "extractusernamecomponent") &&
-        !is_dn_attribute(a->username_component))
+        !cmpsrv_conf_is_dn_attribute(a->username_component))
         complain_at(l, e, "extractusernamecomponent", "\"%s\" is no DN attribute",
                     cmpsrv_conf_quote(a->username_component, quoted));
     if (server == NULL || cmpsrv_conf_given(server, "store_key") == NULL)

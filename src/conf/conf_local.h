@@ -171,6 +171,8 @@ const char *cmpsrv_conf_item_module(const CONF_AT *at, const CONF_NODE *item);
 int cmpsrv_conf_bool(const char *text);
 /* 1.2.3: only digits and single dots, at least two arcs, the first 0..2. */
 int cmpsrv_conf_is_oid(const char *text);
+/* CN, UID, ... or an OID. */
+int cmpsrv_conf_is_dn_attribute(const char *name);
 
 /* What the readers share. Each gives NULL with an error, unless it says otherwise. */
 const char *cmpsrv_conf_read_scalar(const CONF_AT *at, const CONF_NODE *node);

@@ -1,6 +1,6 @@
 if HAVE_CUNIT
 CONF_TESTS = tests/conf/test_load tests/conf/test_schema tests/conf/test_check \
-    tests/conf/test_include tests/conf/test_paths
+    tests/conf/test_include tests/conf/test_paths tests/conf/test_ejbca tests/conf/test_advice
 check_PROGRAMS += $(CONF_TESTS)
 check_PROGRAMS_RUN += $(CONF_TESTS)
 EXTRA_DIST += tests/conf/conf_test.h
@@ -14,4 +14,8 @@ tests_conf_test_include_CPPFLAGS = $(TEST_CPPFLAGS)
 tests_conf_test_include_LDADD = $(LIBS_conf) $(CUNIT_LIBS)
 tests_conf_test_paths_CPPFLAGS = $(TEST_CPPFLAGS)
 tests_conf_test_paths_LDADD = $(LIBS_conf) $(CUNIT_LIBS)
+tests_conf_test_ejbca_CPPFLAGS = $(TEST_CPPFLAGS)
+tests_conf_test_ejbca_LDADD = $(LIBS_conf) $(CUNIT_LIBS)
+tests_conf_test_advice_CPPFLAGS = $(TEST_CPPFLAGS)
+tests_conf_test_advice_LDADD = $(LIBS_conf) $(CUNIT_LIBS)
 endif

@@ -2,7 +2,7 @@
 # its seeds once, in make check.
 FUZZ_TARGETS = tests/fuzz/fuzz_pkimsg tests/fuzz/fuzz_body tests/fuzz/fuzz_cert \
     tests/fuzz/fuzz_name tests/fuzz/fuzz_protection tests/fuzz/fuzz_http tests/fuzz/fuzz_conf \
-    tests/fuzz/fuzz_line tests/fuzz/fuzz_show
+    tests/fuzz/fuzz_line tests/fuzz/fuzz_show tests/fuzz/fuzz_import
 check_PROGRAMS += $(FUZZ_TARGETS)
 dist_check_SCRIPTS += tests/fuzz/run-seeds.sh
 EXTRA_DIST += tests/fuzz/make-seeds tests/fuzz/seeds scripts/fuzz
@@ -50,3 +50,7 @@ tests_fuzz_fuzz_show_SOURCES = tests/fuzz/fuzz_show.c $(FUZZ_COMMON)
 tests_fuzz_fuzz_show_CPPFLAGS = $(FUZZ_CPPFLAGS)
 tests_fuzz_fuzz_show_LDFLAGS = $(FUZZ_LINK)
 tests_fuzz_fuzz_show_LDADD = $(LIBS_show)
+tests_fuzz_fuzz_import_SOURCES = tests/fuzz/fuzz_import.c $(FUZZ_COMMON)
+tests_fuzz_fuzz_import_CPPFLAGS = $(FUZZ_CPPFLAGS)
+tests_fuzz_fuzz_import_LDFLAGS = $(FUZZ_LINK)
+tests_fuzz_fuzz_import_LDADD = $(LIBS_conf)
