@@ -302,7 +302,7 @@ class Answer:
                 self.protection = part[0].content[1:]
             else:
                 self.extra_certs = [c.raw for c in part[0]]
-        self.status = self.cert_req_id = self.cert = None
+        self.status = self.cert_req_id = self.cert = self.encrypted_cert = None
         self.fail_info, self.text, self.ca_pubs = [], "", []
         self._read_body()
 
@@ -326,7 +326,11 @@ class Answer:
             self.cert_req_id = response[0].int()
             self._read_status(response[1])
             if len(response) > 2:
-                self.cert = response[2][0][0].raw
+                choice = response[2][0]
+                if choice.tag == 0xA0:
+                    self.cert = choice[0].raw
+                else:
+                    self.encrypted_cert = choice[0]
         elif self.body == "rp":
             self._read_status(self.content[0][0])
         elif self.body == "error":

@@ -99,6 +99,7 @@ void cmpsrv_changes_clear(CMPSRV_CHANGES *c)
             cmpsrv_end_entity_row_clear(&ch->u.entity);
             break;
         case CMPSRV_CHANGE_CERT_INSERT:
+        case CMPSRV_CHANGE_CERT_ALONE:
         case CMPSRV_CHANGE_TID_SPENT:
             cmpsrv_cert_row_clear(&ch->u.cert);
             break;

@@ -251,12 +251,15 @@ typedef enum {
                                  last, and no attempts; none left, or not in a status to enrol:
                                  CONFLICT. entity.remaining -1: not counted (finish_user: no).
                                  entity.status GENERATED: a renewal, where it is in that status */
-    CMPSRV_CHANGE_ENTITY_ATTEMPTS, /* entity.attempts wrong codes more, if it is there */
+    CMPSRV_CHANGE_ENTITY_ATTEMPTS, /* entity.attempts wrong codes more, if it is there as it was at
+                                      entity.updated_at */
     CMPSRV_CHANGE_ENTITY_ERASE, /* the code, if it is used up and none of its transactions is open
                                  */
     CMPSRV_CHANGE_CERT_INSERT,  /* serial taken: REFUSED; (alias, tid) taken, or the same identity
                                    has a certificate to confirm for this key and subject, or what
                                    cert_unique asks for does not hold: CONFLICT */
+    CMPSRV_CHANGE_CERT_ALONE,   /* another certificate of cert.(ca_id, end_entity) is active or on
+                                   hold, and not_after is later: CONFLICT */
     CMPSRV_CHANGE_CERT_STATUS,  /* from the status it had when decided, else CONFLICT */
     CMPSRV_CHANGE_TXN_INSERT,   /* (alias, tid) taken: CONFLICT */
     CMPSRV_CHANGE_TXN_UPDATE,  /* whole row where version = txn.version; stored as version + 1; else

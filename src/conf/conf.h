@@ -236,6 +236,8 @@ CMPSRV_CONF *cmpsrv_conf_load(const char *file, const CMPSRV_CONF *current,
                               CMPSRV_CONF_ERRORS *errors);
 void cmpsrv_conf_free(CMPSRV_CONF *c);
 
+/* Whether the list has the name, or is empty: any. */
+int cmpsrv_conf_is_listed(const CMPSRV_CONF_LIST *list, const char *name);
 const CMPSRV_CONF_CA *cmpsrv_conf_ca(const CMPSRV_CONF *c, const char *name);
 const CMPSRV_CONF_ALIAS *cmpsrv_conf_alias(const CMPSRV_CONF *c, const char *name, size_t len);
 

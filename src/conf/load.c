@@ -495,3 +495,11 @@ const CMPSRV_CONF_CA *cmpsrv_conf_ca(const CMPSRV_CONF *c, const char *name)
             return &c->cas[i];
     return NULL;
 }
+
+int cmpsrv_conf_is_listed(const CMPSRV_CONF_LIST *list, const char *name)
+{
+    for (size_t i = 0; i < list->n; i++)
+        if (strcmp(list->v[i], name) == 0)
+            return 1;
+    return list->n == 0;
+}

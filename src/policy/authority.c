@@ -30,23 +30,18 @@ int cmpsrv_policy_is_in(const CMPSRV_CONF_LIST *list, const char *name)
     return 0;
 }
 
-int cmpsrv_policy_is_listed(const CMPSRV_CONF_LIST *list, const char *name)
-{
-    return list->n == 0 || cmpsrv_policy_is_in(list, name);
-}
-
 static int check_rights(const CMPSRV_CONF_RA *ra, int body, const CMPSRV_TARGET *t,
                         CMPSRV_REFUSAL *why)
 {
     if ((ra->operations & 1u << body) == 0)
         return cmpsrv_refuse(why, CMPSRV_R_NOT_AUTHORIZED, "ras %s: operations has no %s", ra->name,
                              cmpsrv_body_name(body));
-    if (!cmpsrv_policy_is_listed(&ra->cas, t->ca->name))
+    if (!cmpsrv_conf_is_listed(&ra->cas, t->ca->name))
         return cmpsrv_refuse(why, CMPSRV_R_NOT_AUTHORIZED, "ras %s: cas has no %s", ra->name,
                              t->ca->name);
     if (t->ee_profile == NULL
             ? ra->end_entity_profiles.n > 0
-            : !cmpsrv_policy_is_listed(&ra->end_entity_profiles, t->ee_profile->name))
+            : !cmpsrv_conf_is_listed(&ra->end_entity_profiles, t->ee_profile->name))
         return cmpsrv_refuse(why, CMPSRV_R_NOT_AUTHORIZED, "ras %s: end_entity_profiles has no %s",
                              ra->name, t->ee_profile == NULL ? "such" : t->ee_profile->name);
     return 1;

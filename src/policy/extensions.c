@@ -49,7 +49,7 @@ int cmpsrv_may_override(const CMPSRV_CONF_CERT_PROFILE *profile, CMPSRV_SLICE oi
     if (!profile->allow_extension_override ||
         strcmp(cmpsrv_der_oid_text(oid, text, sizeof(text)), "?") == 0)
         return 0;
-    return cmpsrv_policy_is_listed(&profile->overridable_extensions, text) &&
+    return cmpsrv_conf_is_listed(&profile->overridable_extensions, text) &&
            !cmpsrv_policy_is_in(&profile->non_overridable_extensions, text);
 }
 

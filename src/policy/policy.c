@@ -92,12 +92,12 @@ static int check_target(const CMPSRV_POLICY_INPUT *in, CMPSRV_DECISION *d, CMPSR
         return cmpsrv_refuse(why, CMPSRV_R_WRONG_AUTHORITY, "no CA for this request");
     if (t->cert_profile == NULL)
         return cmpsrv_refuse(why, CMPSRV_R_NO_SUCH_PROFILE, "no certificate profile of that name");
-    if (!cmpsrv_policy_is_listed(&t->ee_profile->available_cas, t->ca->name) ||
-        !cmpsrv_policy_is_listed(&t->cert_profile->available_cas, t->ca->name))
+    if (!cmpsrv_conf_is_listed(&t->ee_profile->available_cas, t->ca->name) ||
+        !cmpsrv_conf_is_listed(&t->cert_profile->available_cas, t->ca->name))
         return cmpsrv_refuse(why, CMPSRV_R_WRONG_AUTHORITY,
                              "CA %s is not available in the profiles", t->ca->name);
-    if (!cmpsrv_policy_is_listed(&t->ee_profile->available_certificate_profiles,
-                                 t->cert_profile->name))
+    if (!cmpsrv_conf_is_listed(&t->ee_profile->available_certificate_profiles,
+                               t->cert_profile->name))
         return cmpsrv_refuse(why, CMPSRV_R_BAD_CERT_TEMPLATE,
                              "certificate profile %s is not available", t->cert_profile->name);
     return 1;
@@ -136,12 +136,12 @@ static int check_reg_info(const CMPSRV_POLICY_INPUT *in, CMPSRV_DECISION *d, CMP
  */
 static char *choose_name(const CMPSRV_POLICY_INPUT *in, CMPSRV_REFUSAL *why)
 {
-    const CMPSRV_END_ENTITY_ROW *known = in->entity != NULL ? in->entity : in->existing;
+    const char *known = in->entity != NULL ? in->entity->name : in->username;
     char *name;
 
     if (known == NULL)
         return cmpsrv_username_make(in->target->alias, in->request->subject, why);
-    if ((name = OPENSSL_strdup(known->name)) == NULL)
+    if ((name = OPENSSL_strdup(known)) == NULL)
         cmpsrv_fail(why, "out of memory");
     return name;
 }

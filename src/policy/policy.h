@@ -52,6 +52,7 @@ typedef struct cmpsrv_policy_input_st {
     CMPSRV_SLICE signer_subject;           /* Name TLV of its certificate; absent: it has none */
     int64_t pvno;                          /* of the message */
     const CMPSRV_END_ENTITY_ROW *entity;   /* client mode: who asks; NULL: RA mode */
+    const char *username;                  /* RA mode: of the end entity; NULL: policy makes it */
     const CMPSRV_END_ENTITY_ROW *existing; /* RA mode: who has that username; NULL: nobody yet */
     int64_t now;                           /* ms UTC */
     CMPSRV_SLICE ca_subject;               /* Name TLV of the target CA */

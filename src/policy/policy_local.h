@@ -11,7 +11,6 @@
 /* Whether the list has the name. */
 int cmpsrv_policy_is_in(const CMPSRV_CONF_LIST *list, const char *name);
 /* The same, or it is empty: any. */
-int cmpsrv_policy_is_listed(const CMPSRV_CONF_LIST *list, const char *name);
 
 /* ---- template.c: fields that a requester has no business with ----------------------------------
  */

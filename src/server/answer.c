@@ -87,12 +87,20 @@ static int respond_cert(CMPSRV_REQUEST *req, CMPSRV_SLICE body)
 {
     int status =
         req->decision->with_mods ? CMPSRV_STATUS_GRANTED_WITH_MODS : CMPSRV_STATUS_ACCEPTED;
+    CMPSRV_BYTES encrypted = {0};
     CERTS ca_pubs = {0};
+    int ok;
 
+    if (req->decision->must_decrypt &&
+        !cmpsrv_encrypt_cert(req->srv->libctx, req->srv->propq, req->issued.cert, req->msg.pvno,
+                             &encrypted, &req->why))
+        return 0;
     choose_ca_pubs(req, &ca_pubs);
-    return cmpsrv_body_certrep_patch(body, cmpsrv_answer_cert_req_id(req), status,
-                                     cmpsrv_slice(NULL, 0), ca_pubs.v, ca_pubs.n, &req->body,
-                                     &req->why);
+    ok = cmpsrv_body_certrep_patch(body, cmpsrv_answer_cert_req_id(req), status,
+                                   cmpsrv_bytes_slice(&encrypted), ca_pubs.v, ca_pubs.n, &req->body,
+                                   &req->why);
+    cmpsrv_bytes_clear(&encrypted);
+    return ok;
 }
 
 int cmpsrv_stage_respond(CMPSRV_REQUEST *req)
@@ -128,21 +136,29 @@ static const CMPSRV_CA *recipient_ca(const CMPSRV_REQUEST *req)
     return NULL;
 }
 
+/* The CA that speaks where the request's must not be told. */
+static const CMPSRV_CA *default_speaker(const CMPSRV_REQUEST *req)
+{
+    const CMPSRV_CA *ca = recipient_ca(req);
+
+    if (ca != NULL || req->alias->default_ca == NULL)
+        return ca;
+    return cmpsrv_snapshot_ca(req->snap, cmpsrv_conf_ca(req->snap->conf, req->alias->default_ca));
+}
+
 /* The CA that speaks: the request's, else the alias's, else the alias's default. In client mode the
  * end entity's CA speaks to nobody else: that would tell of it. */
 static const CMPSRV_CA *speaking_ca(const CMPSRV_REQUEST *req)
 {
     CMPSRV_TARGET t = {0};
-    const CMPSRV_CA *ca;
 
     if (req->alias != NULL && !req->alias->ra_mode) {
         if (req->auth.identity.proven && req->ca != NULL)
             return req->ca;
-        if ((ca = recipient_ca(req)) != NULL || req->alias->default_ca == NULL)
-            return ca;
-        return cmpsrv_snapshot_ca(req->snap,
-                                  cmpsrv_conf_ca(req->snap->conf, req->alias->default_ca));
+        return default_speaker(req);
     }
+    if (req->alias != NULL && req->alias->ca_is_key_id && !req->auth.identity.proven)
+        return default_speaker(req); /* which CAs there are nobody is told */
     if (req->ca != NULL || req->alias == NULL)
         return req->ca;
     cmpsrv_policy_resolve(req->snap->conf, req->alias, req->msg.body_type, req->msg.sender_kid, &t);

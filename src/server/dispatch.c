@@ -236,6 +236,12 @@ static int set_sender(OSSL_CMP_CTX *ctx, const CMPSRV_REQUEST *req)
     return OSSL_CMP_CTX_set1_subjectName(ctx, name);
 }
 
+/* Never where certConf is the proof of possession (RFC 9810 5.2.8.3.2). */
+static int may_confirm_implicitly(const CMPSRV_REQUEST *req)
+{
+    return req->alias->implicit_confirm && !(req->decision != NULL && req->decision->must_decrypt);
+}
+
 static OSSL_CMP_SRV_CTX *new_core(CMPSRV_REQUEST *req)
 {
     OSSL_CMP_SRV_CTX *core = NULL;
@@ -252,7 +258,7 @@ static OSSL_CMP_SRV_CTX *new_core(CMPSRV_REQUEST *req)
                               on_poll_req) &&
         OSSL_CMP_SRV_CTX_set_accept_unprotected(core, 1) &&
         OSSL_CMP_SRV_CTX_set_accept_raverified(core, 1) &&
-        OSSL_CMP_SRV_CTX_set_grant_implicit_confirm(core, req->alias->implicit_confirm) &&
+        OSSL_CMP_SRV_CTX_set_grant_implicit_confirm(core, may_confirm_implicitly(req)) &&
         OSSL_CMP_CTX_set_option(ctx, OSSL_CMP_OPT_UNPROTECTED_SEND, 1) && set_sender(ctx, req))
         return core;
     OSSL_CMP_SRV_CTX_free(core);

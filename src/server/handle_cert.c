@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include <openssl/crypto.h>
 #include <openssl/x509.h>
 
 int cmpsrv_handle_cert_parse(CMPSRV_REQUEST *req)
@@ -45,6 +46,12 @@ static int check_cert_req_id(CMPSRV_REQUEST *req)
                          "RFC 9483 4.1.1: certReqId %lld, want 0", (long long)cr->cert_req_id);
 }
 
+static unsigned unique_of(const CMPSRV_CONF_ALIAS *a)
+{
+    return (a->unique_public_key ? CMPSRV_UNIQUE_KEY : 0u) |
+           (a->unique_subject_dn ? CMPSRV_UNIQUE_SUBJECT : 0u);
+}
+
 /* The same identity asks for the same key and name while its certificate waits for certConf. */
 static int find_unconfirmed(CMPSRV_REQUEST *req)
 {
@@ -57,12 +64,28 @@ static int find_unconfirmed(CMPSRV_REQUEST *req)
     return found >= 0;
 }
 
+/* The status that lets an end entity enrol without a code: its own certificate, which expires
+ * within the window of its profile, asks for the next one. `EJBCA:` there the code does, too; here
+ * it is gone by then. */
+static int find_renewal(CMPSRV_REQUEST *req)
+{
+    const CMPSRV_CONF_EE_PROFILE *p = req->target.ee_profile;
+    CMPSRV_CERT_VIEW view;
+
+    req->is_renewal = req->entity.status == CMPSRV_ENTITY_GENERATED && p != NULL &&
+                      p->renewal_window > 0 && req->auth.signer.p != NULL &&
+                      cmpsrv_cert_view(req->auth.signer, &view, NULL) &&
+                      view.not_after - req->now <= p->renewal_window;
+    return req->is_renewal;
+}
+
 /* A code that is used up opens no new transaction, but sends again what was not confirmed. The
  * answer is that to a wrong code, to the letter: nobody is known, nothing is kept. Who has a
  * certificate is known anyway, and is told. */
 static int check_entity(CMPSRV_REQUEST *req)
 {
-    if (req->alias->ra_mode || req->is_reissue || cmpsrv_entity_may_enrol(&req->entity))
+    if (req->alias->ra_mode || req->is_reissue || cmpsrv_entity_may_enrol(&req->entity) ||
+        find_renewal(req))
         return 1;
     if (req->auth.identity.kind == CMPSRV_PROTECTION_SIGNATURE)
         return cmpsrv_refuse(&req->why, CMPSRV_R_NOT_AUTHORIZED,
@@ -73,6 +96,56 @@ static int check_entity(CMPSRV_REQUEST *req)
     return cmpsrv_refuse(&req->why, CMPSRV_R_BAD_MESSAGE_CHECK,
                          "the code of end entity %s is used up, or its status is %d",
                          req->entity.name, req->entity.status);
+}
+
+/* RA mode: the username, and who has it already; that must be one of ours to change. What is wrong
+ * with the subject policy says. */
+static int find_existing(CMPSRV_REQUEST *req, char **username)
+{
+    CMPSRV_SLICE subject = req->view.cert.subject;
+    const CMPSRV_CA *ca;
+    int found;
+
+    if (!req->alias->ra_mode || subject.p == NULL || !cmpsrv_name_check(subject, NULL) ||
+        (*username = cmpsrv_username_make(req->alias, subject, NULL)) == NULL)
+        return 1;
+    found = cmpsrv_store_entity_get(req->srv->store, *username, &req->existing, &req->why);
+    req->has_existing = found == 1;
+    if (found != 1)
+        return found == 0;
+    ca = cmpsrv_snapshot_ca_by_id(req->snap, req->existing.ca_id);
+    return cmpsrv_policy_owns_entity(&req->target, &req->existing, ca == NULL || ca == req->ca,
+                                     &req->why);
+}
+
+/* What nobody else of this CA may have, and a serial number that nobody may. */
+static int check_unique(CMPSRV_REQUEST *req)
+{
+    const CMPSRV_DECISION *d = req->decision;
+    unsigned unique = unique_of(req->alias), taken = 0;
+    CMPSRV_CERT_ROW like = {0};
+    int found;
+
+    if (req->is_reissue)
+        return 1;
+    snprintf(like.end_entity, sizeof(like.end_entity), "%s", d->end_entity);
+    memcpy(like.spki_hash, d->spki_hash, CMPSRV_HASH);
+    memcpy(like.subject_hash, d->subject_hash, CMPSRV_HASH);
+    if (unique != 0 && cmpsrv_store_cert_taken(req->srv->store, req->ca->id, unique, &like, &taken,
+                                               &req->why) != 1)
+        return 0;
+    if (taken != 0)
+        return cmpsrv_refuse(&req->why, CMPSRV_R_NOT_UNIQUE,
+                             "%s: another end entity of CA %s has it",
+                             taken & CMPSRV_UNIQUE_KEY ? "unique_public_key" : "unique_subject_dn",
+                             req->ca->conf->name);
+    if (d->serial_len == 0)
+        return 1;
+    found = cmpsrv_store_cert_get(req->srv->store, req->ca->id,
+                                  cmpsrv_slice(d->serial, d->serial_len), &like, &req->why);
+    cmpsrv_cert_row_clear(&like);
+    return found == 0 || cmpsrv_refuse(&req->why, CMPSRV_R_DUPLICATE_CERT_REQ,
+                                       "RFC 4211 5: the serialNumber asked for is taken");
 }
 
 int cmpsrv_handle_cert_decide(CMPSRV_REQUEST *req)
@@ -88,7 +161,9 @@ int cmpsrv_handle_cert_decide(CMPSRV_REQUEST *req)
         .pvno = req->msg.pvno,
         .entity = req->alias->ra_mode ? NULL : &req->entity,
     };
-    CMPSRV_CERT_VIEW ca;
+    CMPSRV_CERT_VIEW ca, signer;
+    char *username = NULL;
+    int ok;
 
     if (!check_cert_req_id(req))
         return 0;
@@ -100,32 +175,86 @@ int cmpsrv_handle_cert_decide(CMPSRV_REQUEST *req)
     in.ca_not_before = ca.not_before;
     in.ca_not_after = ca.not_after;
     in.ca_spki = ca.spki;
-    req->decision = cmpsrv_policy_decide_cert(&in, &req->why);
-    return req->decision != NULL && find_unconfirmed(req) && check_entity(req);
+    if (req->auth.signer.p != NULL && cmpsrv_cert_view(req->auth.signer, &signer, NULL))
+        in.signer_subject = signer.subject;
+    ok = find_existing(req, &username);
+    in.username = username;
+    in.existing = req->has_existing ? &req->existing : NULL;
+    if (ok)
+        req->decision = cmpsrv_policy_decide_cert(&in, &req->why);
+    OPENSSL_free(username);
+    return req->decision != NULL && find_unconfirmed(req) && check_entity(req) && check_unique(req);
 }
 
-/* Client mode: one certificate less. RA mode: the end entity is what was asked for last. */
+/* Client mode: one certificate less that the code is good for. */
+static int collect_use(CMPSRV_REQUEST *req)
+{
+    CMPSRV_CHANGE *ch = cmpsrv_changes_add(&req->changes, CMPSRV_CHANGE_ENTITY_USE);
+
+    if (ch == NULL)
+        return 0;
+    snprintf(ch->u.entity.name, sizeof(ch->u.entity.name), "%s", req->decision->end_entity);
+    ch->u.entity.updated_at = req->now;
+    ch->u.entity.remaining = req->ca->conf->finish_user ? 0 : -1;
+    ch->u.entity.status = req->is_renewal ? CMPSRV_ENTITY_GENERATED : 0;
+    return 1;
+}
+
+/* RA mode: what is left to the end entity itself after this certificate. Only with a code that
+ * somebody knows is it anything: with a random one there is none. */
+static int set_code(CMPSRV_REQUEST *req, CMPSRV_END_ENTITY_ROW *e)
+{
+    CMPSRV_SLICE password = cmpsrv_secret_get0(req->alias->password);
+    int64_t allowed = req->target.ee_profile->allowed_requests;
+
+    e->status = CMPSRV_ENTITY_GENERATED;
+    e->remaining = 0;
+    if (password.p == NULL || (allowed <= 1 && req->ca->conf->finish_user))
+        return 1;
+    e->status = CMPSRV_ENTITY_NEW;
+    e->remaining = req->ca->conf->finish_user ? allowed - 1 : allowed;
+    e->code_kind = CMPSRV_CODE_CLEAR;
+    return cmpsrv_store_code_seal(req->srv->store, e->name, e->code_kind, password, &e->code,
+                                  &req->why);
+}
+
+/* An older code of an end entity that is the RA's now. */
+static int collect_erasure(CMPSRV_REQUEST *req)
+{
+    CMPSRV_CHANGE *ch;
+
+    if (!req->has_existing || req->existing.code.p == NULL)
+        return 1;
+    if ((ch = cmpsrv_changes_add(&req->changes, CMPSRV_CHANGE_ENTITY_ERASE)) == NULL)
+        return 0;
+    snprintf(ch->u.entity.name, sizeof(ch->u.entity.name), "%s", req->existing.name);
+    ch->u.entity.updated_at = req->now;
+    return 1;
+}
+
+/* RA mode: the end entity is what was asked for last. */
 static int collect_end_entity(CMPSRV_REQUEST *req)
 {
     const CMPSRV_DECISION *d = req->decision;
-    CMPSRV_CHANGE *ch =
-        cmpsrv_changes_add(&req->changes, req->alias->ra_mode ? CMPSRV_CHANGE_ENTITY_UPSERT
-                                                              : CMPSRV_CHANGE_ENTITY_USE);
+    CMPSRV_CHANGE *ch = cmpsrv_changes_add(&req->changes, CMPSRV_CHANGE_ENTITY_UPSERT);
     CMPSRV_END_ENTITY_ROW *e;
 
     if (ch == NULL)
         return 0;
     e = &ch->u.entity;
     snprintf(e->name, sizeof(e->name), "%s", d->end_entity);
+    snprintf(e->alias, sizeof(e->alias), "%s", req->alias->name);
     e->updated_at = req->now;
-    if (!req->alias->ra_mode)
-        return 1;
+    snprintf(ch->u.entity_from.alias, sizeof(ch->u.entity_from.alias), "%s", req->existing.alias);
+    snprintf(ch->u.entity_from.end_entity_profile, sizeof(ch->u.entity_from.end_entity_profile),
+             "%s", req->existing.end_entity_profile);
+    memcpy(ch->u.entity_from.ca_id, req->existing.ca_id, CMPSRV_HASH);
     snprintf(e->end_entity_profile, sizeof(e->end_entity_profile), "%s", d->end_entity_profile);
     snprintf(e->certificate_profile, sizeof(e->certificate_profile), "%s", d->certificate_profile);
     memcpy(e->subject_hash, d->subject_hash, CMPSRV_HASH);
     memcpy(e->ca_id, req->ca->id, CMPSRV_HASH);
-    e->status = CMPSRV_ENTITY_GENERATED;
-    return cmpsrv_bytes_set(&e->subject, cmpsrv_bytes_slice(&d->subject));
+    return cmpsrv_bytes_set(&e->subject, cmpsrv_bytes_slice(&d->subject)) && set_code(req, e) &&
+           collect_erasure(req);
 }
 
 static int collect_certificate(CMPSRV_REQUEST *req)
@@ -150,6 +279,7 @@ static int collect_certificate(CMPSRV_REQUEST *req)
     snprintf(c->alias, sizeof(c->alias), "%s", req->alias->name);
     memcpy(c->tid, req->msg.transaction_id.p, req->msg.transaction_id.n);
     c->tid_len = req->msg.transaction_id.n;
+    ch->u.cert_unique = unique_of(req->alias);
     return cmpsrv_bytes_set(&c->der, cmpsrv_bytes_slice(&req->issued.der));
 }
 
@@ -199,10 +329,15 @@ int cmpsrv_handle_cert_perform(CMPSRV_REQUEST *req)
 
     if (!make_certificate(req) || !cmpsrv_dispatch(req))
         return 0;
-    ok = req->is_reissue ? collect_reissue(req)
-                         : collect_end_entity(req) && collect_certificate(req);
+    ok = req->is_reissue        ? collect_reissue(req)
+         : !req->alias->ra_mode ? collect_use(req) && collect_certificate(req)
+                                : collect_end_entity(req) && collect_certificate(req);
     if (!ok)
         return cmpsrv_fail(&req->why, "out of memory");
+    if (req->implicit &&
+        !cmpsrv_collect_superseded(req, req->issued.ca_id, req->decision->end_entity,
+                                   cmpsrv_slice(req->issued.serial, req->issued.serial_len)))
+        return 0;
     req->event = req->is_reissue ? "resent" : "issued";
     req->next = req->implicit ? CMPSRV_TXN_DONE : CMPSRV_TXN_WAIT_CONF;
     req->end = req->implicit ? CMPSRV_END_IMPLICIT : CMPSRV_END_NONE;

@@ -117,9 +117,14 @@ int cmpsrv_collect_status(CMPSRV_REQUEST *req, CMPSRV_CERT_STATUS to, int reason
  * revoked. */
 static int collect_end(CMPSRV_REQUEST *req)
 {
+    CMPSRV_SLICE serial = cmpsrv_slice(req->cert.serial, req->cert.serial_len);
+
     if (req->cert.status != CMPSRV_CERT_UNCONFIRMED)
         return 1;
-    return cmpsrv_collect_status(req, req->accepted ? CMPSRV_CERT_ACTIVE : CMPSRV_CERT_REVOKED, 0);
+    if (!cmpsrv_collect_status(req, req->accepted ? CMPSRV_CERT_ACTIVE : CMPSRV_CERT_REVOKED, 0))
+        return cmpsrv_fail(&req->why, "out of memory");
+    return !req->accepted ||
+           cmpsrv_collect_superseded(req, req->cert.ca_id, req->cert.end_entity, serial);
 }
 
 int cmpsrv_handle_conf_perform(CMPSRV_REQUEST *req)
@@ -127,7 +132,7 @@ int cmpsrv_handle_conf_perform(CMPSRV_REQUEST *req)
     if (!cmpsrv_dispatch(req))
         return 0;
     if (!collect_end(req))
-        return cmpsrv_fail(&req->why, "out of memory");
+        return 0;
     req->event = req->accepted ? "confirmed" : "rejected";
     req->next = CMPSRV_TXN_DONE;
     req->end = req->accepted ? CMPSRV_END_CONFIRMED : CMPSRV_END_REJECTED;
@@ -160,7 +165,7 @@ int cmpsrv_handle_error_perform(CMPSRV_REQUEST *req)
     if (!req->has_cert)
         return 1;
     if (!collect_end(req))
-        return cmpsrv_fail(&req->why, "out of memory");
+        return 0;
     req->event = "aborted";
     req->next = CMPSRV_TXN_DONE;
     req->end = CMPSRV_END_ABORTED;

@@ -47,6 +47,23 @@ static int load_certificate(CMPSRV_REQUEST *req)
                          cmpsrv_hex(s, serial, sizeof(serial)));
 }
 
+/* A certificate from another alias: its end entity must be one that this alias may act for. */
+static int check_entity(CMPSRV_REQUEST *req)
+{
+    int found =
+        cmpsrv_store_entity_get(req->srv->store, req->cert.end_entity, &req->existing, &req->why);
+
+    if (found < 0)
+        return 0;
+    if (found == 0)
+        return cmpsrv_refuse(&req->why, CMPSRV_R_NOT_AUTHORIZED,
+                             "the certificate is of alias %s, and its end entity is gone",
+                             req->cert.alias);
+    return cmpsrv_policy_owns_entity(&req->target, &req->existing,
+                                     memcmp(req->existing.ca_id, req->cert.ca_id, CMPSRV_HASH) == 0,
+                                     &req->why);
+}
+
 /* An end entity may revoke its own certificates, an RA what its alias's CA issued: what it may do
  * there is no authority over another CA's certificates. */
 static int check_ca(CMPSRV_REQUEST *req)
@@ -56,9 +73,10 @@ static int check_ca(CMPSRV_REQUEST *req)
     if (!id->is_ra && strcmp(id->entity, req->cert.end_entity) != 0)
         return cmpsrv_refuse(&req->why, CMPSRV_R_NOT_AUTHORIZED,
                              "RFC 9810 5.3.9: the certificate is not end entity %s's", id->entity);
-    return req->cert_ca == req->ca ||
-           cmpsrv_refuse(&req->why, CMPSRV_R_NOT_AUTHORIZED,
-                         "RFC 9810 5.3.9: this RA is none for CA %s", req->cert_ca->conf->name);
+    if (req->cert_ca != req->ca)
+        return cmpsrv_refuse(&req->why, CMPSRV_R_NOT_AUTHORIZED,
+                             "RFC 9810 5.3.9: this RA is none for CA %s", req->cert_ca->conf->name);
+    return !id->is_ra || strcmp(req->cert.alias, req->alias->name) == 0 || check_entity(req);
 }
 
 /* What else stands in the template must be the certificate's. */

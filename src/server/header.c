@@ -195,6 +195,22 @@ static int h9_kind_for_operation(CMPSRV_REQUEST *req)
     return 1;
 }
 
+/* EJBCA: profiles that anybody has are not for an RA that may name one. */
+static int h11_key_id(CMPSRV_REQUEST *req)
+{
+    const CMPSRV_CONF_ALIAS *a = req->alias;
+    char name[CMPSRV_KEY_ID_SIZE];
+
+    if (!a->ra_mode || req->auth.identity.kind != CMPSRV_PROTECTION_MAC)
+        return 1;
+    cmpsrv_key_id(req->msg.sender_kid, name);
+    if (!(a->ee_profile_is_key_id && strcmp(name, "EMPTY") == 0) &&
+        !(a->cert_profile_is_key_id && strcmp(name, "ENDUSER") == 0))
+        return 1;
+    return cmpsrv_refuse(&req->why, CMPSRV_R_KEY_ID_NOT_ACCEPTED,
+                         "senderKID %s names a profile that is for everybody", name);
+}
+
 static int h15_message_time(CMPSRV_REQUEST *req)
 {
     int64_t off = req->msg.message_time - req->now, tolerance = req->alias->message_time_tolerance;
@@ -209,7 +225,7 @@ static int h15_message_time(CMPSRV_REQUEST *req)
 
 int cmpsrv_header_check_policy(CMPSRV_REQUEST *req)
 {
-    static const RULE rules[] = {h9_kind_for_operation, h15_message_time};
+    static const RULE rules[] = {h9_kind_for_operation, h11_key_id, h15_message_time};
 
     return walk(rules, CMPSRV_ARRAY_SIZE(rules), req);
 }

@@ -186,7 +186,8 @@ void cmpsrv_count_request(const CMPSRV_REQUEST *req)
 void cmpsrv_count_commit(const CMPSRV_REQUEST *req)
 {
     CMPSRV_METRICS *m = req->srv->metrics;
-    const char *ca = ca_of(req) == NULL ? "" : ca_of(req)->conf->name, *event = event_of(req);
+    const char *ca = ca_of(req) == NULL ? "" : ca_of(req)->conf->name, *event = event_of(req),
+               *superseded = "superseded";
 
     if (event != NULL && req->auth.identity.proven)
         cmpsrv_metrics_count(m, CMPSRV_METRIC_AUDIT, &event);
@@ -194,4 +195,8 @@ void cmpsrv_count_commit(const CMPSRV_REQUEST *req)
         cmpsrv_metrics_count(m, CMPSRV_METRIC_ISSUED, &ca);
     if (req->revoked)
         cmpsrv_metrics_count(m, CMPSRV_METRIC_REVOKED, &ca);
+    for (size_t i = 0; i < req->superseded; i++) {
+        cmpsrv_metrics_count(m, CMPSRV_METRIC_AUDIT, &superseded);
+        cmpsrv_metrics_count(m, CMPSRV_METRIC_REVOKED, &ca);
+    }
 }

@@ -93,9 +93,10 @@ static int is_code(void *arg, CMPSRV_SLICE code)
     static const CMPSRV_END_ENTITY_ROW nobody = {.code_kind = CMPSRV_CODE_NONE};
     const CMPSRV_REQUEST *req = arg;
 
-    return cmpsrv_store_code_matches(req->srv->store, req->has_entity ? &req->entity : &nobody,
-                                     code) &&
-           req->has_entity;
+    int counts = req->has_entity && !req->is_locked;
+
+    return cmpsrv_store_code_matches(req->srv->store, counts ? &req->entity : &nobody, code) &&
+           counts;
 }
 
 static int give_certificate(void *arg, const unsigned char ca_id[CMPSRV_HASH], CMPSRV_SLICE serial,
@@ -105,6 +106,12 @@ static int give_certificate(void *arg, const unsigned char ca_id[CMPSRV_HASH], C
 }
 
 static const CMPSRV_AUTH_OPS auth_ops = {give_ca, give_issuer, is_code, give_certificate};
+
+static int is_signed(const CMPSRV_REQUEST *req)
+{
+    return req->msg.protection_alg.p != NULL &&
+           cmpsrv_protection_kind(req->msg.protection_alg) == CMPSRV_PROTECTION_SIGNATURE;
+}
 
 static int stage_authenticate(CMPSRV_REQUEST *req)
 {
@@ -130,7 +137,12 @@ static int stage_authenticate(CMPSRV_REQUEST *req)
         .dn_part = cmpsrv_secret_get0(req->dn_part),
     };
 
-    return cmpsrv_auth_run(&in, &req->auth, &req->why);
+    if (cmpsrv_auth_run(&in, &req->auth, &req->why))
+        return 1;
+    if (req->has_entity && req->why.reason == CMPSRV_R_BAD_MESSAGE_CHECK &&
+        req->alias->login_attempts >= 0 && !is_signed(req))
+        cmpsrv_attempts_add(req->srv->attempts, &req->entity);
+    return 0;
 }
 
 /* May they? What exactly, the body's own decision says. */
@@ -248,6 +260,7 @@ static void drop_results(CMPSRV_REQUEST *req)
     cmpsrv_changes_clear(&req->changes);
     cmpsrv_bytes_clear(&req->core_answer);
     req->implicit = req->revoked = req->crl_due = 0;
+    req->superseded = 0;
     req->event = NULL;
     req->next = 0;
     req->end = 0;
@@ -273,7 +286,8 @@ static void rewind_request(CMPSRV_REQUEST *req)
     cmpsrv_bytes_clear(&req->body);
     cmpsrv_bytes_clear(&req->answer);
     req->has_txn = req->tid_used = req->is_replay = req->owns_txn = 0;
-    req->has_entity = 0;
+    cmpsrv_end_entity_row_clear(&req->existing);
+    req->has_entity = req->is_locked = req->has_existing = req->is_renewal = 0;
     req->has_cert = req->is_reissue = req->accepted = req->body_error = 0;
     req->cert_ca = NULL;
     memset(&req->why, 0, sizeof(req->why));
@@ -306,7 +320,7 @@ static int run_once(CMPSRV_REQUEST *req, size_t from)
         return 1;
     if (run_stages(req, TAIL_FROM, CMPSRV_ARRAY_SIZE(stages)))
         return 1;
-    if (req->outcome == CMPSRV_COMMIT_CONFLICT)
+    if (req->outcome == CMPSRV_COMMIT_CONFLICT || req->outcome == CMPSRV_COMMIT_REFUSED)
         return 0;
     answer_failure(req);
     return 1;

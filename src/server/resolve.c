@@ -96,6 +96,16 @@ static int by_name(CMPSRV_REQUEST *req, const char *name)
     return cmpsrv_store_entity_get(req->srv->store, name, &req->entity, &req->why);
 }
 
+/* Whether the alias serves the end entity that was found: of others it knows as little as of those
+ * that do not exist. */
+static int is_served(CMPSRV_REQUEST *req)
+{
+    const CMPSRV_CA *ca = cmpsrv_snapshot_ca_by_id(req->snap, req->entity.ca_id);
+
+    return cmpsrv_conf_is_listed(&req->alias->cas, ca == NULL ? "" : ca->conf->name) &&
+           cmpsrv_conf_is_listed(&req->alias->end_entity_profiles, req->entity.end_entity_profile);
+}
+
 /* Of a message that goes on with a transaction: the certificate that it is about has its owner's
  * name. */
 static int by_transaction(CMPSRV_REQUEST *req)
@@ -232,7 +242,9 @@ static int find_entity(CMPSRV_REQUEST *req)
     for (size_t i = 0; i < CMPSRV_ARRAY_SIZE(ways) && found == 0; i++)
         if ((ways[i].kinds & kind) != 0)
             found = ways[i].find(req);
-    req->has_entity = found == 1;
+    req->has_entity = found == 1 && is_served(req);
+    if (!req->has_entity)
+        cmpsrv_end_entity_row_clear(&req->entity);
     return found >= 0;
 }
 
@@ -246,7 +258,10 @@ static int open_code(CMPSRV_REQUEST *req)
     CMPSRV_END_ENTITY_ROW nobody = {.code_kind = CMPSRV_CODE_CLEAR};
     CMPSRV_REFUSAL why = {0};
 
+    req->is_locked =
+        req->has_entity && cmpsrv_attempts_locked(req->srv->attempts, req->alias, &req->entity);
     req->code_problem = !req->has_entity                            ? "no such end entity"
+                        : req->is_locked                            ? "too many wrong codes"
                         : req->entity.code_kind == CMPSRV_CODE_NONE ? "the end entity has no code"
                         : req->entity.code_kind != CMPSRV_CODE_CLEAR
                             ? "the end entity has a hashed code only, a MAC needs one in the clear"

@@ -26,6 +26,7 @@ CMPSRV_EXPORT CMPSRV_SERVER *CMPSRV_SERVER_new(OSSL_LIB_CTX *libctx, const char 
     pthread_mutex_init(&srv->lock, NULL);
     atomic_init(&srv->crl_failed, 0);
     if ((srv->metrics = cmpsrv_metrics_new(cmpsrv_stage_name)) == NULL ||
+        (srv->attempts = cmpsrv_attempts_new()) == NULL ||
         (propq != NULL && (srv->propq = OPENSSL_strdup(propq)) == NULL) ||
         !cmpsrv_server_set_node(srv, "cmp-server")) {
         CMPSRV_SERVER_free(srv);
@@ -41,6 +42,7 @@ CMPSRV_EXPORT void CMPSRV_SERVER_free(CMPSRV_SERVER *srv)
     cmpsrv_snapshot_free(srv->snapshot);
     cmpsrv_store_free(srv->store);
     cmpsrv_metrics_free(srv->metrics);
+    cmpsrv_attempts_free(srv->attempts);
     pthread_mutex_destroy(&srv->lock);
     OPENSSL_free(srv->propq);
     OPENSSL_free(srv->node);

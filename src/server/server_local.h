@@ -39,6 +39,8 @@ void cmpsrv_snapshot_free(CMPSRV_SNAPSHOT *s); /* drops a reference */
 const CMPSRV_CA *cmpsrv_snapshot_ca(const CMPSRV_SNAPSHOT *s, const CMPSRV_CONF_CA *conf);
 const CMPSRV_CA *cmpsrv_snapshot_ca_by_id(const CMPSRV_SNAPSHOT *s, const unsigned char *id);
 
+typedef struct cmpsrv_attempts_st CMPSRV_ATTEMPTS;
+
 struct cmpsrv_server_st {
     OSSL_LIB_CTX *libctx;
     char *propq;
@@ -46,6 +48,7 @@ struct cmpsrv_server_st {
     CMPSRV_SNAPSHOT *snapshot;
     CMPSRV_STORE *store;
     CMPSRV_METRICS *metrics;
+    CMPSRV_ATTEMPTS *attempts;
     CMPSRV_LOG *log;
     CMPSRV_PREPARE prepare; /* may be NULL */
     void *prepare_arg;
@@ -57,6 +60,20 @@ struct cmpsrv_server_st {
 
 /* The current snapshot with a reference for the caller, NULL before the first load. */
 CMPSRV_SNAPSHOT *cmpsrv_server_get1_snapshot(CMPSRV_SERVER *srv);
+
+/* ---- attempts.c: wrong codes of end entities
+ * -----------------------------------------------------
+ */
+
+CMPSRV_ATTEMPTS *cmpsrv_attempts_new(void);
+void cmpsrv_attempts_free(CMPSRV_ATTEMPTS *a);
+/* One more for the end entity of that row. */
+void cmpsrv_attempts_add(CMPSRV_ATTEMPTS *a, const CMPSRV_END_ENTITY_ROW *row);
+/* Whether there were as many as the alias allows. */
+int cmpsrv_attempts_locked(CMPSRV_ATTEMPTS *a, const CMPSRV_CONF_ALIAS *alias,
+                           const CMPSRV_END_ENTITY_ROW *row);
+/* Into the store. 1/0. */
+int cmpsrv_attempts_flush(CMPSRV_ATTEMPTS *a, CMPSRV_STORE *store, CMPSRV_REFUSAL *why);
 
 /* ---- the request -------------------------------------------------------------------------------
  */
@@ -107,6 +124,7 @@ struct cmpsrv_request_st {
     const CMPSRV_CA *ca; /* of target */
     int has_entity;      /* client mode: `entity` is who should be asking */
     CMPSRV_END_ENTITY_ROW entity;
+    int is_locked;            /* it had too many wrong codes */
     CMPSRV_SECRET *code;      /* its code; NULL: none, because of ... */
     const char *code_problem; /* static */
     CMPSRV_SLICE asked;       /* subject of the request */
@@ -119,7 +137,10 @@ struct cmpsrv_request_st {
 
     /* decide */
     CMPSRV_DECISION *decision;
-    int has_cert; /* `cert` is the row concerned: sent again, to be confirmed, to be revoked */
+    int has_existing; /* RA mode: `existing` has the username already */
+    CMPSRV_END_ENTITY_ROW existing;
+    int is_renewal; /* client mode: of a certificate that expires soon */
+    int has_cert;   /* `cert` is the row concerned: sent again, to be confirmed, to be revoked */
     CMPSRV_CERT_ROW cert;
     const CMPSRV_CA *cert_ca; /* its CA */
     int is_reissue;           /* `cert` goes out again under this transactionID */
@@ -131,6 +152,7 @@ struct cmpsrv_request_st {
     CMPSRV_BYTES core_answer; /* PKIMessage as the core made it */
     int implicit;             /* the core granted implicitConfirm */
     int revoked;              /* the changes revoke something */
+    size_t superseded;        /* they revoke so many older certificates */
     int crl_due;              /* they do, or take it back */
     const char *event;        /* for the audit record */
     CMPSRV_TXN_STATE next;    /* state the transaction moves to */
@@ -164,6 +186,14 @@ const CMPSRV_CA *cmpsrv_request_issuer(CMPSRV_REQUEST *req, const CMPSRV_CERT_VI
                                        CMPSRV_CERT_ROW *row, CMPSRV_REFUSAL *why);
 /* Whether its status and what is left of its code allow another certificate. */
 int cmpsrv_entity_may_enrol(const CMPSRV_END_ENTITY_ROW *e);
+
+/* ---- supersede.c: single_active_certificate
+ * ------------------------------------------------------
+ */
+/* The end entity's other certificates of that CA are revoked as superseded, each with its audit
+ * record. 1/0. */
+int cmpsrv_collect_superseded(CMPSRV_REQUEST *req, const unsigned char ca_id[CMPSRV_HASH],
+                              const char *end_entity, CMPSRV_SLICE serial);
 
 /* ---- transaction.c: states as a table, rows for commit ------------------------------------------
  */

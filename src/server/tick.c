@@ -59,7 +59,7 @@ static int collect_unconfirmed(CMPSRV_SERVER *srv, const CMPSRV_CONF_ALIAS *alia
                                const CMPSRV_TXN *t, int64_t now, CMPSRV_CHANGES *changes,
                                const char **event, char owner[256], CMPSRV_REFUSAL *why)
 {
-    int keep = alias != NULL && alias->unconfirmed == CMPSRV_UNCONFIRMED_KEEP;
+    int keep = alias != NULL && alias->unconfirmed == CMPSRV_UNCONFIRMED_KEEP && !t->must_confirm;
     CMPSRV_CERT_ROW cert = {0};
     CMPSRV_CHANGE *ch;
     int found = cmpsrv_store_cert_get(srv->store, t->ca_id, cmpsrv_slice(t->serial, t->serial_len),
@@ -181,7 +181,8 @@ CMPSRV_EXPORT int CMPSRV_tick(CMPSRV_SERVER *srv)
 
     if (snap == NULL)
         return 0;
-    ok = expire_transactions(srv, snap, now, &revoked, &why);
+    ok = expire_transactions(srv, snap, now, &revoked, &why) &&
+         cmpsrv_attempts_flush(srv->attempts, srv->store, &why);
     revoked |= atomic_exchange(&srv->crl_failed, 0);
     if (!renew_crls(srv, snap, now, revoked, &why)) {
         atomic_store(&srv->crl_failed, 1);

@@ -51,6 +51,7 @@ static void fill_opening(CMPSRV_REQUEST *req, CMPSRV_TXN *t)
     t->kind = req->auth.identity.kind;
     t->body_type = (CMPSRV_BODY)req->msg.body_type;
     t->pvno = (int)req->msg.pvno;
+    t->must_confirm = req->decision != NULL && req->decision->must_decrypt;
     if (req->issued.serial_len > 0) {
         t->cert_req_id = cmpsrv_answer_cert_req_id(req);
         memcpy(t->ca_id, req->issued.ca_id, CMPSRV_HASH);
@@ -90,7 +91,8 @@ static int end_certificate(CMPSRV_REQUEST *req)
         req->cert.status != CMPSRV_CERT_UNCONFIRMED)
         return 1;
     return cmpsrv_collect_status(req,
-                                 req->alias->unconfirmed == CMPSRV_UNCONFIRMED_KEEP
+                                 req->alias->unconfirmed == CMPSRV_UNCONFIRMED_KEEP &&
+                                         !req->txn.must_confirm
                                      ? CMPSRV_CERT_ACTIVE
                                      : CMPSRV_CERT_REVOKED,
                                  0);

@@ -97,11 +97,12 @@ static CMPSRV_COMMIT use_entity(CMPSRV_TX *tx, const CMPSRV_CHANGE *c, CMPSRV_RE
         CMPSRV_SQL_RUN(tx->store, tx->conn, CMPSRV_ST_ENTITY_USE, v, NULL, NULL, why));
 }
 
-/* Nobody of that name: then there is nobody to lock. */
+/* No such row, or it has changed since: then there is nobody to lock. */
 static CMPSRV_COMMIT count_attempts(CMPSRV_TX *tx, const CMPSRV_CHANGE *c, CMPSRV_REFUSAL *why)
 {
     CMPSRV_SQLV v[] = {cmpsrv_sql_text_value(c->u.entity.name),
-                       cmpsrv_sql_int(c->u.entity.attempts)};
+                       cmpsrv_sql_int(c->u.entity.attempts),
+                       cmpsrv_sql_int(c->u.entity.updated_at)};
     int64_t changed =
         CMPSRV_SQL_RUN(tx->store, tx->conn, CMPSRV_ST_ENTITY_ATTEMPTS, v, NULL, NULL, why);
 
@@ -175,6 +176,22 @@ static CMPSRV_COMMIT insert_cert(CMPSRV_TX *tx, const CMPSRV_CHANGE *c, CMPSRV_R
         why, CMPSRV_R_DUPLICATE_CERT_REQ, "serial number %s is taken",
         cmpsrv_hex(cmpsrv_slice(c->u.cert.serial, c->u.cert.serial_len), serial, sizeof(serial)));
     return CMPSRV_COMMIT_REFUSED;
+}
+
+static CMPSRV_COMMIT check_alone(CMPSRV_TX *tx, const CMPSRV_CHANGE *c, CMPSRV_REFUSAL *why)
+{
+    const CMPSRV_CERT_ROW *r = &c->u.cert;
+    CMPSRV_SQLV v[] = {
+        cmpsrv_sql_text_value(r->end_entity),
+        cmpsrv_sql_blob(r->ca_id, CMPSRV_HASH),
+        cmpsrv_sql_blob(r->serial, r->serial_len),
+        cmpsrv_sql_int(r->not_after),
+    };
+    int64_t others = CMPSRV_SQL_RUN(tx->store, tx->conn, CMPSRV_ST_CERT_OTHERS, v, NULL, NULL, why);
+
+    return others < 0    ? CMPSRV_COMMIT_FAILED
+           : others == 0 ? CMPSRV_COMMIT_DONE
+                         : CMPSRV_COMMIT_CONFLICT;
 }
 
 static CMPSRV_COMMIT move_status(CMPSRV_TX *tx, const CMPSRV_CHANGE *c, CMPSRV_REFUSAL *why)
@@ -271,6 +288,7 @@ static CMPSRV_COMMIT (*const appliers[])(CMPSRV_TX *, const CMPSRV_CHANGE *, CMP
     [CMPSRV_CHANGE_ENTITY_UPSERT] = upsert_entity,
     [CMPSRV_CHANGE_ENTITY_ATTEMPTS] = count_attempts,
     [CMPSRV_CHANGE_CERT_INSERT] = insert_cert,
+    [CMPSRV_CHANGE_CERT_ALONE] = check_alone,
     [CMPSRV_CHANGE_CERT_STATUS] = move_status,
     [CMPSRV_CHANGE_TXN_INSERT] = insert_txn,
     [CMPSRV_CHANGE_TXN_UPDATE] = update_txn,

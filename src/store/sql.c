@@ -185,7 +185,8 @@ static const char *const texts[CMPSRV_ST__COUNT] = {
         " AND (remaining IS NULL OR remaining > 0)",
     [CMPSRV_ST_ENTITY_RENEW] =
         "UPDATE end_entity SET attempts = 0, " ENTITY_TOUCH " WHERE name = $1 AND status = 40",
-    [CMPSRV_ST_ENTITY_ATTEMPTS] = "UPDATE end_entity SET attempts = attempts + $2 WHERE name = $1",
+    [CMPSRV_ST_ENTITY_ATTEMPTS] = "UPDATE end_entity SET attempts = attempts + $2"
+                                  " WHERE name = $1 AND updated_at = $3",
     [CMPSRV_ST_ENTITY_ERASE] =
         "UPDATE end_entity SET code = NULL, code_kind = 0, " ENTITY_TOUCH
         " WHERE name = $1 AND code IS NOT NULL AND remaining <= 0"
@@ -216,6 +217,9 @@ static const char *const texts[CMPSRV_ST__COUNT] = {
         "SELECT 1 FROM certificate WHERE spki_hash = $3 AND " CERT_OF_ANOTHER " LIMIT 1",
     [CMPSRV_ST_CERT_SUBJECT_TAKEN] =
         "SELECT 1 FROM certificate WHERE subject_hash = $3 AND " CERT_OF_ANOTHER " LIMIT 1",
+    [CMPSRV_ST_CERT_OTHERS] = "SELECT 1 FROM certificate WHERE end_entity = $1 AND ca_id = $2"
+                              " AND serial <> $3 AND status IN (1, 3) AND not_after >= $4"
+                              " LIMIT 1",
     [CMPSRV_ST_CERT_EACH_SERIAL] = CERT_EACH "c.ca_id = $1 AND c.serial = $2 AND " CERT_FILTER,
     [CMPSRV_ST_CERT_EACH_ENTITY] = CERT_EACH "c.end_entity = $3 AND " CERT_FILTER,
     [CMPSRV_ST_CERT_EACH_REVOKED] = CERT_EACH "c.ca_id = $1 AND c.status >= 2 AND " CERT_FILTER,

@@ -285,19 +285,19 @@ static void test_name_of_merged(void)
     end(&w);
 }
 
-/* Who has the name keeps it, however names are made. */
-static void test_name_of_existing(void)
+/* The name that was made for the look-up is the one, however names are made. */
+static void test_name_given(void)
 {
     CMPSRV_DECISION *d;
     struct world w;
 
     begin(&w);
     w.alias.namegeneration_scheme = CMPSRV_USERNAME_RANDOM;
-    has_entity(&w, "abcdefABCDEF", "CN=x");
+    w.in.username = "abcdefABCDEF";
     d = decide(&w);
     CU_ASSERT_STRING_EQUAL(d->end_entity, "abcdefABCDEF");
     cmpsrv_decision_free(d);
-    w.in.existing = NULL;
+    w.in.username = NULL;
     d = decide(&w);
     CU_ASSERT_STRING_NOT_EQUAL(d->end_entity, "abcdefABCDEF");
     cmpsrv_decision_free(d);
@@ -375,5 +375,5 @@ static void test_client_mode_has_no_rows(void)
 TEST_MAIN("subject", TEST(test_rows), TEST(test_two_rows_of_one_attribute), TEST(test_multi_value),
           TEST(test_encodings), TEST(test_empty_subject_with_rows), TEST(test_merge),
           TEST(test_nothing_to_merge), TEST(test_merged_is_checked), TEST(test_merged_too_long),
-          TEST(test_name_of_merged), TEST(test_name_of_existing), TEST(test_client_subject),
+          TEST(test_name_of_merged), TEST(test_name_given), TEST(test_client_subject),
           TEST(test_never_the_cas), TEST(test_client_mode_has_no_rows))

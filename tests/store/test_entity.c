@@ -240,13 +240,13 @@ static void test_use_races(void)
     place_free(&p);
 }
 
-static CMPSRV_COMMIT count(CMPSRV_STORE *s, const char *name, int64_t n)
+static CMPSRV_COMMIT count(CMPSRV_STORE *s, const char *name, int64_t n, int64_t seen)
 {
     CMPSRV_CHANGES c = {0};
     CMPSRV_END_ENTITY_ROW *e = &cmpsrv_changes_add(&c, CMPSRV_CHANGE_ENTITY_ATTEMPTS)->u.entity;
 
     strcpy(e->name, name);
-    e->updated_at = 9999;
+    e->updated_at = seen;
     e->attempts = n;
     return commit(s, &c);
 }
@@ -259,9 +259,11 @@ static void test_attempts(void)
     CMPSRV_END_ENTITY_ROW got = {0};
 
     insert_device(s, CMPSRV_ENTITY_NEW, 1);
-    CU_ASSERT_EQUAL(count(s, "device", 3), CMPSRV_COMMIT_DONE);
-    CU_ASSERT_EQUAL(count(other, "device", 4), CMPSRV_COMMIT_DONE);
-    CU_ASSERT_EQUAL(count(other, "nobody", 1), CMPSRV_COMMIT_DONE);
+    CU_ASSERT_EQUAL(count(s, "device", 3, 1000), CMPSRV_COMMIT_DONE);
+    CU_ASSERT_EQUAL(count(other, "device", 4, 1000), CMPSRV_COMMIT_DONE);
+    CU_ASSERT_EQUAL(count(other, "nobody", 1, 1000), CMPSRV_COMMIT_DONE);
+    /* of a row that somebody has changed since */
+    CU_ASSERT_EQUAL(count(other, "device", 9, 999), CMPSRV_COMMIT_DONE);
     CU_ASSERT(device_is(&p, "attempts = 7 AND updated_at = 1000"));
     CU_ASSERT_EQUAL(ask(&p, "SELECT count(*) FROM end_entity"), 1);
     CU_ASSERT_EQUAL_FATAL(cmpsrv_store_entity_get(s, "device", &got, NULL), 1);
