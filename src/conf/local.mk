@@ -1,4 +1,4 @@
 noinst_LTLIBRARIES += src/conf/libconf.la
 src_conf_libconf_la_SOURCES = src/conf/conf.h src/conf/conf_local.h src/conf/schema.c \
     src/conf/value.c src/conf/list.c src/conf/yaml.c src/conf/include.c src/conf/load.c src/conf/check.c \
-    src/conf/errors.c src/conf/paths.c src/conf/field.c
+    src/conf/errors.c src/conf/paths.c src/conf/field.c src/conf/show.c

@@ -3,6 +3,8 @@
  */
 #include "config.h"
 
+#include <openssl/crypto.h>
+
 #include "conf_test.h"
 
 static const char complete[] =
@@ -294,6 +296,84 @@ static void test_client_scope(void)
     unload();
 }
 
+/* As the file could have them; no secret. */
+static void test_values_shown(void)
+{
+    static const struct {
+        const char *alias, *key, *value;
+    } cases[] = {
+        {"factory", "conformance", "rfc9483"},
+        {"factory", "operationmode", "ra"},
+        {"factory", "responseprotection", "pbe"},
+        {"factory", "defaultca", "Other CA"},
+        {"factory", "implicit_confirm", "no"},
+        {"factory", "confirm_wait_time", "60s"},
+        {"factory", "message_time_tolerance", "off"},
+        {"factory", "pbm_iterations", "500..600"},
+        {"factory", "macs", "hmac-sha256, hmac-sha512"},
+        {"factory", "capubs_in", "ip, cp, kup"},
+        {"factory", "p10cr_certreqid", "0"},
+        {"factory", "popo_input", "identical"},
+        {"factory", "login_attempts", "5"},
+        {"factory", "ra.passwordgenparams", "a secret"},
+        {"factory", "ra.namegenerationparameters", "device"},
+        {"factory", "cas", "any"},
+        {"short", "capubs_in", "ip"},
+        {"short", "defaultca", ""},
+        {"short", "login_attempts", "-1"},
+        {"short", "popo_input", "badPOP"},
+        {"short", "ra.passwordgenparams", "random"},
+        {"clients", "cas", "Other CA"},
+        {"clients", "operationmode", "client"},
+        /* elsewhere, or nowhere */
+        {"factory", "authenticationmodule", NULL},
+        {"factory", "authenticationparameters", NULL},
+        {"factory", "ra.caname", NULL},
+        {"factory", "ra.endentityprofile", NULL},
+        {"factory", "ra.certificateprofile", NULL},
+        {"factory", "extendedvalidation", NULL},
+        {"factory", "approval", NULL},
+        {"factory", "no_such_key", NULL},
+    };
+
+    load_complete();
+    for (size_t i = 0; i < CMPSRV_ARRAY_SIZE(cases); i++) {
+        const CMPSRV_CONF_ALIAS *a =
+            cmpsrv_conf_alias(conf, cases[i].alias, strlen(cases[i].alias));
+        char *value;
+
+        CU_ASSERT_FATAL(a != NULL);
+        value = cmpsrv_conf_alias_value(a, cases[i].key);
+        CU_ASSERT((value == NULL) == (cases[i].value == NULL));
+        if (value != NULL && cases[i].value != NULL)
+            CU_ASSERT_STRING_EQUAL(value, cases[i].value);
+        OPENSSL_free(value);
+    }
+    unload();
+}
+
+/* Every setting of an alias that is served is shown, but for those that it keeps in another form.
+ */
+static void test_all_values_shown(void)
+{
+    size_t n, hidden = 0;
+    const CMPSRV_CONF_KEY *k = cmpsrv_conf_schema(&n);
+
+    load_complete();
+    for (size_t i = 0; i < n; i++) {
+        char *value;
+
+        if (strcmp(k[i].section, "aliases") != 0 || !k[i].supported)
+            continue;
+        value = cmpsrv_conf_alias_value(&conf->aliases[0], k[i].key);
+        hidden += value == NULL;
+        CU_ASSERT(value == NULL || strstr(value, CANARY) == NULL);
+        OPENSSL_free(value);
+    }
+    CU_ASSERT_EQUAL(hidden, 6);
+    unload();
+}
+
 static void test_defaults_rfc9483(void)
 {
     const CMPSRV_CONF_ALIAS *a;
@@ -442,6 +522,7 @@ static void test_file_limits(void)
 
 TEST_MAIN("conf load", TEST(test_complete_server), TEST(test_complete_ca),
           TEST(test_complete_profiles), TEST(test_complete_overrides),
-          TEST(test_complete_ee_profiles), TEST(test_client_scope), TEST(test_complete_alias),
-          TEST(test_defaults_rfc9483), TEST(test_defaults_ejbca), TEST(test_server_defaults),
-          TEST(test_key_uris), TEST(test_not_our_yaml), TEST(test_file_limits))
+          TEST(test_complete_ee_profiles), TEST(test_client_scope), TEST(test_values_shown),
+          TEST(test_all_values_shown), TEST(test_complete_alias), TEST(test_defaults_rfc9483),
+          TEST(test_defaults_ejbca), TEST(test_server_defaults), TEST(test_key_uris),
+          TEST(test_not_our_yaml), TEST(test_file_limits))
