@@ -6,6 +6,8 @@
 
 #include <string.h>
 
+#include <openssl/crypto.h>
+
 static const char *protection_name(const CMPSRV_CONF_ALIAS *al)
 {
     return al->response_protection == CMPSRV_RESPONSE_PBE         ? "pbe"
@@ -41,9 +43,9 @@ static void join_modules(const CMPSRV_CONF_ALIAS *al, char *out, size_t size)
     }
 }
 
-static const char *name_or(const char *name, const char *otherwise)
+static const char *ca_name(const CMPSRV_CONF_ALIAS *al)
 {
-    return name == NULL ? otherwise : name;
+    return al->ca_is_key_id ? "KeyId" : al->ca == NULL ? "ProfileDefault" : al->ca->name;
 }
 
 int admin_alias_list(ADMIN *a)
@@ -59,11 +61,9 @@ int admin_alias_list(ADMIN *a)
     for (size_t i = 0; i < a->conf->aliases_n; i++) {
         const CMPSRV_CONF_ALIAS *al = &a->conf->aliases[i];
         char modules[256];
-        const char *cells[] = {
-            al->name, al->ra_mode ? "ra" : "client", modules,
-            !al->ra_mode ? "the end entity's"
-                         : name_or(al->ca == NULL ? NULL : al->ca->name, "ProfileDefault"),
-            protection_name(al)};
+        const char *cells[] = {al->name, al->ra_mode ? "ra" : "client", modules,
+                               !al->ra_mode ? "the end entity's" : ca_name(al),
+                               protection_name(al)};
 
         join_modules(al, modules, sizeof(modules));
         admin_table_row(t, cells);
@@ -71,81 +71,84 @@ int admin_alias_list(ADMIN *a)
     return admin_table_print(t, a->json);
 }
 
-static void seconds(ADMIN_TABLE *t, const char *key, int64_t ms)
-{
-    char text[32];
-    const char *cells[] = {key, text};
+/* ---- show -------------------------------------------------------------------------------------
+ */
 
-    snprintf(text, sizeof(text), ms < 0 ? "off" : "%llds", (long long)(ms / 1000));
-    admin_table_row(t, cells);
+static const char *ee_profile_name(const CMPSRV_CONF_ALIAS *al)
+{
+    return al->ee_profile_is_key_id ? "KeyId" : al->ee_profile == NULL ? "-" : al->ee_profile->name;
+}
+
+static const char *cert_profile_name(const CMPSRV_CONF_ALIAS *al)
+{
+    return al->cert_profile_is_key_id ? "KeyId"
+           : al->cert_profile == NULL ? "ProfileDefault"
+                                      : al->cert_profile->name;
+}
+
+enum { RA = 1, CLIENT = 2 };
+
+/* Keys that say nothing in one of the modes, and those that an alias keeps in another form. */
+static const struct special_st {
+    const char *key;
+    int modes;
+    const char *(*name)(const CMPSRV_CONF_ALIAS *al); /* NULL: as the file has it */
+} specials[] = {
+    {"authenticationparameters", 0, NULL}, /* beside the modules */
+    {"extendedvalidation", 0, NULL},       /* changes nothing */
+    {"extractusernamecomponent", CLIENT, NULL},
+    {"cas", CLIENT, NULL},
+    {"end_entity_profiles", CLIENT, NULL},
+    {"ra.namegenerationscheme", RA, NULL},
+    {"ra.namegenerationparameters", RA, NULL},
+    {"ra.passwordgenparams", RA, NULL},
+    {"ra.allowcustomcertserno", RA, NULL},
+    {"ra.endentityprofile", RA, ee_profile_name},
+    {"ra.certificateprofile", RA, cert_profile_name},
+    {"ra.caname", RA, ca_name},
+};
+
+static const struct special_st *find_special(const char *key)
+{
+    for (size_t i = 0; i < CMPSRV_ARRAY_SIZE(specials); i++)
+        if (strcmp(key, specials[i].key) == 0)
+            return &specials[i];
+    return NULL;
 }
 
 static void text(ADMIN_TABLE *t, const char *key, const char *value)
 {
-    const char *cells[] = {key, value};
+    const char *cells[] = {key, value == NULL || value[0] == '\0' ? "-" : value};
 
     admin_table_row(t, cells);
 }
 
-static void range(ADMIN_TABLE *t, const char *key, CMPSRV_CONF_RANGE r)
+static void show_setting(ADMIN_TABLE *t, const CMPSRV_CONF_ALIAS *al, const char *key)
 {
-    char value[64];
+    const struct special_st *s = find_special(key);
+    char modules[256], *value;
 
-    snprintf(value, sizeof(value), "%lld..%lld", (long long)r.min, (long long)r.max);
-    text(t, key, value);
-}
-
-static void list(ADMIN_TABLE *t, const char *key, const CMPSRV_CONF_LIST *names)
-{
-    char out[512] = "";
-
-    for (size_t i = 0; i < names->n; i++)
-        snprintf(out + strlen(out), sizeof(out) - strlen(out), "%s%s", i > 0 ? ", " : "",
-                 names->v[i]);
-    text(t, key, names->n == 0 ? "-" : out);
-}
-
-static void digests(ADMIN_TABLE *t, const char *key, unsigned set)
-{
-    char out[128] = "";
-
-    for (unsigned bit = CMPSRV_MD_SHA1; bit <= CMPSRV_MD_SHA512; bit <<= 1)
-        if (set & bit)
-            snprintf(out + strlen(out), sizeof(out) - strlen(out), "%s%s", out[0] ? " " : "",
-                     cmpsrv_md_name(bit));
-    text(t, key, out);
-}
-
-static void show_switches(ADMIN_TABLE *t, const CMPSRV_CONF_ALIAS *al)
-{
-    text(t, "conformance", al->ejbca_conformance ? "ejbca" : "rfc9483");
-    text(t, "implicit_confirm", al->implicit_confirm ? "yes" : "no");
-    seconds(t, "confirm_wait_time", al->confirm_wait_time);
-    seconds(t, "transaction_retention", al->transaction_retention);
-    text(t, "unconfirmed", al->unconfirmed == CMPSRV_UNCONFIRMED_KEEP ? "keep" : "revoke");
-    text(t, "allow_mac_rr", al->allow_mac_rr ? "yes" : "no");
-    text(t, "require_protection", al->require_protection ? "yes" : "no");
-    text(t, "response.capubsissuingca", al->capubs_issuing_ca ? "yes" : "no");
-    list(t, "response.capubsca", &al->capubs_cas);
-    list(t, "response.extracertsca", &al->extracerts_cas);
-    text(t, "capubs_in", al->capubs_in == CMPSRV_CAPUBS_ALL ? "ip, cp, kup" : "ip");
-    text(t, "p10cr_certreqid", al->p10cr_certreqid == 0 ? "0" : "-1");
-    seconds(t, "message_time_tolerance", al->message_time_tolerance);
-    range(t, "pbm_iterations", al->pbm_iterations);
-    range(t, "pbmac1_iterations", al->pbmac1_iterations);
-    digests(t, "macs", al->macs);
-    digests(t, "pbm_owf", al->pbm_owf);
-    digests(t, "signature_digests", al->signature_digests);
-    text(t, "mac_parameters", al->mac_parameters_fresh ? "fresh" : "request");
-    text(t, "sign_errors_to_mac", al->sign_errors_to_mac ? "yes" : "no");
+    if (s != NULL && (s->modes & (al->ra_mode ? RA : CLIENT)) == 0)
+        return;
+    if (strcmp(key, "authenticationmodule") == 0) {
+        join_modules(al, modules, sizeof(modules));
+        text(t, key, modules);
+    } else if (s != NULL && s->name != NULL) {
+        text(t, key, s->name(al));
+    } else {
+        value = cmpsrv_conf_alias_value(al, key);
+        text(t, key, value);
+        OPENSSL_free(value);
+    }
 }
 
 int admin_alias_show(ADMIN *a)
 {
     static const char *const columns[] = {"Setting", "Value"};
     const CMPSRV_CONF_ALIAS *al;
-    char modules[256];
+    const CMPSRV_CONF_KEY *k;
     ADMIN_TABLE *t;
+    size_t n;
 
     if (!admin_has_arguments(a, 1, "the name of an alias"))
         return ADMIN_USAGE;
@@ -153,21 +156,12 @@ int admin_alias_show(ADMIN *a)
         return ADMIN_FAILED;
     if ((al = cmpsrv_conf_alias(a->conf, a->argv[0], strlen(a->argv[0]))) == NULL)
         return admin_fail("no alias %s in %s", a->argv[0], a->config);
-    join_modules(al, modules, sizeof(modules));
+    if ((k = cmpsrv_conf_schema(&n)) == NULL)
+        return admin_fail("out of memory");
     t = admin_table_new(columns, 2);
     text(t, "name", al->name);
-    text(t, "operationmode", al->ra_mode ? "ra" : "client");
-    text(t, "authenticationmodule", modules);
-    text(t, "responseprotection", protection_name(al));
-    text(t, "defaultca", name_or(al->default_ca, "-"));
-    if (al->ra_mode) {
-        text(t, "ra.endentityprofile", al->ee_profile->name);
-        text(t, "ra.certificateprofile",
-             name_or(al->cert_profile == NULL ? NULL : al->cert_profile->name, "ProfileDefault"));
-        text(t, "ra.caname", name_or(al->ca == NULL ? NULL : al->ca->name, "ProfileDefault"));
-    } else {
-        text(t, "extractusernamecomponent", al->username_component);
-    }
-    show_switches(t, al);
+    for (size_t i = 0; i < n; i++)
+        if (strcmp(k[i].section, "aliases") == 0 && k[i].supported)
+            show_setting(t, al, k[i].key);
     return admin_table_print(t, a->json);
 }

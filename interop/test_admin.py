@@ -121,6 +121,27 @@ def test_usage(server):
     assert server.admin("alias", "show", "nobody", check=False).returncode == 1
 
 
+def test_alias_show_key_id(make_server):
+    canary = "canary-0c6b7e92"
+
+    def change(c):
+        c["aliases"]["kid"] = {"operationmode": "ra", "authenticationmodule": "HMAC", "authenticationparameters": canary,
+                               "ra.endentityprofile": "KeyId", "ra.certificateprofile": "ProfileDefault", "ra.caname": "KeyId",
+                               "ra.passwordgenparams": canary + "-code", "login_attempts": 7}
+        c["aliases"]["client"]["end_entity_profiles"] = ["EMPTY"]
+
+    server = make_server(start=False, change=change)
+    done = server.admin("alias", "show", "kid", "--json")
+    shown = {row["setting"]: row["value"] for row in json.loads(done.stdout)}
+    assert (shown["ra.endentityprofile"], shown["ra.certificateprofile"], shown["ra.caname"]) == ("KeyId", "ProfileDefault", "KeyId")
+    assert (shown["login_attempts"], shown["ra.passwordgenparams"], shown["popo_input"]) == ("7", "a secret", "badPOP")
+    assert canary not in done.stdout and "end_entity_profiles" not in shown and "authenticationparameters" not in shown
+    shown = {row["setting"]: row["value"] for row in json.loads(server.admin("alias", "show", "client", "--json").stdout)}
+    assert (shown["end_entity_profiles"], shown["cas"]) == ("EMPTY", "any") and "ra.caname" not in shown
+    aliases = json.loads(server.admin("alias", "list", "--json").stdout)
+    assert {a["name"]: a["ca"] for a in aliases}["kid"] == "KeyId"
+
+
 def test_no_secret_leaves_the_server(make_server, keys):
     canary = "canary-5d9f3c1e"
     server = make_server(change=lambda c: c["aliases"]["ra"].update(authenticationparameters=[canary]))

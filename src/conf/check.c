@@ -117,6 +117,9 @@ static void check_cert_profile(CONF_LOAD *l, CONF_ENTRY *e)
     const CMPSRV_CONF_CERT_PROFILE *p = e->pub;
 
     check_names(l, e, "available_cas", "cas", &p->available_cas);
+    if (p->overridable_extensions.n > 0 && !p->allow_extension_override &&
+        !cmpsrv_conf_is_bad(e, "allow_extension_override"))
+        complain_at(l, e, "overridable_extensions", "stands without allow_extension_override: yes");
 }
 
 static void check_ee_profile(CONF_LOAD *l, CONF_ENTRY *e)
@@ -140,30 +143,87 @@ static void check_ee_profile(CONF_LOAD *l, CONF_ENTRY *e)
 /* ---- aliases: who serves ----------------------------------------------------------------------
  */
 
-/* The alias's CA or certificate profile after ProfileDefault was looked up, for the checks. */
+static int is_word(const char *name, const char *word)
+{
+    return name != NULL && strcmp(name, word) == 0;
+}
+
+/* A name, rather than KeyId or ProfileDefault. */
+static int is_name(const char *name)
+{
+    return name != NULL && strcmp(name, CONF_KEY_ID_REF) != 0 &&
+           strcmp(name, CONF_DEFAULT_REF) != 0;
+}
+
+/* The alias's CA or certificate profile after ProfileDefault was looked up, for the checks; NULL
+ * where the request tells. */
 typedef struct effective_st {
     const CMPSRV_CONF_CA *ca;
     const CMPSRV_CONF_CERT_PROFILE *cert_profile;
 } EFFECTIVE;
 
-/* What `name` under `key` means: itself, or what the end entity profile has for ProfileDefault. */
-static const void *resolve(CONF_LOAD *l, const CONF_ENTRY *e, const char *key, const char *section,
-                           const char *name, const char *dflt, const char *dflt_key)
+/* A key of an alias that may say ProfileDefault, and what that means. */
+typedef struct defaulted_st {
+    const char *key, *section;
+    const char *dflt_key;
+    size_t dflt; /* offset of a char * in CMPSRV_CONF_EE_PROFILE */
+} DEFAULTED;
+
+static const DEFAULTED ca_of = {"ra.caname", "cas", "default_ca",
+                                offsetof(CMPSRV_CONF_EE_PROFILE, default_ca)};
+static const DEFAULTED cert_profile_of = {
+    "ra.certificateprofile", "certificate_profiles", "default_certificate_profile",
+    offsetof(CMPSRV_CONF_EE_PROFILE, default_certificate_profile)};
+
+static const char *get_default(const DEFAULTED *d, const CMPSRV_CONF_EE_PROFILE *ee)
+{
+    const char *name;
+
+    memcpy(&name, (const char *)ee + d->dflt, sizeof(name));
+    return name;
+}
+
+/* Of the end entity profile that the alias names. */
+static const void *resolve_default(CONF_LOAD *l, const CONF_ENTRY *e, const DEFAULTED *d,
+                                   const CMPSRV_CONF_EE_PROFILE *ee)
 {
     const CONF_ENTRY *target;
     char quoted[80];
 
-    if (name == NULL || strcmp(name, CONF_DEFAULT_REF) != 0)
-        return check_name(l, e, key, section, name);
-    if (dflt == NULL) {
-        complain_at(l, e, key, "ProfileDefault, but end entity profile %s has no %s",
-                    cmpsrv_conf_quote(((const CONF_ALIAS_ENTRY *)e->obj)->ee_profile, quoted),
-                    dflt_key);
+    if (ee == NULL) /* refused already */
+        return NULL;
+    if (get_default(d, ee) == NULL) {
+        complain_at(l, e, d->key, "ProfileDefault, but end entity profile %s has no %s",
+                    cmpsrv_conf_quote(ee->name, quoted), d->dflt_key);
         return NULL;
     }
     /* A name that leads nowhere was reported with the profile. */
-    target = cmpsrv_conf_entry(l, section, dflt);
+    target = cmpsrv_conf_entry(l, d->section, get_default(d, ee));
     return target == NULL ? NULL : target->pub;
+}
+
+/* The request names the end entity profile: one at least must do. */
+static void check_any_default(CONF_LOAD *l, const CONF_ENTRY *e, const DEFAULTED *d)
+{
+    for (size_t i = 0; i < l->conf->ee_profiles_n; i++)
+        if (get_default(d, &l->conf->ee_profiles[i]) != NULL)
+            return;
+    complain_at(l, e, d->key, "ProfileDefault, but no end entity profile has a %s", d->dflt_key);
+}
+
+/* What `name` under the key means: itself, or what the end entity profile has for ProfileDefault.
+ * NULL where the request tells, or with an error. */
+static const void *resolve(CONF_LOAD *l, const CONF_ENTRY *e, const DEFAULTED *d, const char *name,
+                           const CMPSRV_CONF_ALIAS *a)
+{
+    if (is_name(name))
+        return check_name(l, e, d->key, d->section, name);
+    if (!is_word(name, CONF_DEFAULT_REF))
+        return NULL;
+    if (!a->ee_profile_is_key_id)
+        return resolve_default(l, e, d, a->ee_profile);
+    check_any_default(l, e, d);
+    return NULL;
 }
 
 /* An error at the key when what it names is not among those that the profile allows. */
@@ -178,52 +238,59 @@ static void check_available(CONF_LOAD *l, const CONF_ENTRY *e, const char *key, 
                     cmpsrv_conf_quote(profile, quoted_profile));
 }
 
+static EFFECTIVE resolve_profiles(CONF_LOAD *l, CONF_ENTRY *e, CMPSRV_CONF_ALIAS *a)
+{
+    const CONF_ALIAS_ENTRY *x = e->obj;
+    EFFECTIVE eff;
+
+    a->ee_profile_is_key_id = is_word(x->ee_profile, CONF_KEY_ID_REF);
+    a->cert_profile_is_key_id = is_word(x->cert_profile, CONF_KEY_ID_REF);
+    a->ca_is_key_id = is_word(x->ca, CONF_KEY_ID_REF);
+    if (!a->ee_profile_is_key_id)
+        a->ee_profile =
+            check_name(l, e, "ra.endentityprofile", "end_entity_profiles", x->ee_profile);
+    eff.ca = resolve(l, e, &ca_of, x->ca, a);
+    eff.cert_profile = resolve(l, e, &cert_profile_of, x->cert_profile, a);
+    a->ca = is_name(x->ca) ? eff.ca : NULL;
+    a->cert_profile = is_name(x->cert_profile) ? eff.cert_profile : NULL;
+    return eff;
+}
+
 static EFFECTIVE check_profiles(CONF_LOAD *l, CONF_ENTRY *e, CMPSRV_CONF_ALIAS *a)
 {
-    static const char ca_key[] = "ra.caname", cp_key[] = "ra.certificateprofile";
-    const CONF_ALIAS_ENTRY *x = e->obj;
-    const CMPSRV_CONF_EE_PROFILE *ee =
-        check_name(l, e, "ra.endentityprofile", "end_entity_profiles", x->ee_profile);
-    EFFECTIVE eff = {NULL, NULL};
+    EFFECTIVE eff = resolve_profiles(l, e, a);
+    const CMPSRV_CONF_EE_PROFILE *ee = a->ee_profile;
 
-    a->ee_profile = ee;
-    if (ee != NULL || (x->ca != NULL && strcmp(x->ca, CONF_DEFAULT_REF) != 0))
-        eff.ca =
-            resolve(l, e, ca_key, "cas", x->ca, ee == NULL ? NULL : ee->default_ca, "default_ca");
-    if (ee != NULL || (x->cert_profile != NULL && strcmp(x->cert_profile, CONF_DEFAULT_REF) != 0))
-        eff.cert_profile = resolve(l, e, cp_key, "certificate_profiles", x->cert_profile,
-                                   ee == NULL ? NULL : ee->default_certificate_profile,
-                                   "default_certificate_profile");
-    a->ca = x->ca != NULL && strcmp(x->ca, CONF_DEFAULT_REF) == 0 ? NULL : eff.ca;
-    a->cert_profile = x->cert_profile != NULL && strcmp(x->cert_profile, CONF_DEFAULT_REF) == 0
-                          ? NULL
-                          : eff.cert_profile;
     if (ee != NULL && a->ca != NULL)
-        check_available(l, e, ca_key, a->ca->name, &ee->available_cas, ee->name, "available_cas");
+        check_available(l, e, ca_of.key, a->ca->name, &ee->available_cas, ee->name,
+                        "available_cas");
     if (ee != NULL && a->cert_profile != NULL)
-        check_available(l, e, cp_key, a->cert_profile->name, &ee->available_certificate_profiles,
-                        ee->name, "available_certificate_profiles");
+        check_available(l, e, cert_profile_of.key, a->cert_profile->name,
+                        &ee->available_certificate_profiles, ee->name,
+                        "available_certificate_profiles");
     if (eff.ca != NULL && eff.cert_profile != NULL)
-        check_available(l, e, ca_key, eff.ca->name, &eff.cert_profile->available_cas,
+        check_available(l, e, ca_of.key, eff.ca->name, &eff.cert_profile->available_cas,
                         eff.cert_profile->name, "available_cas");
     return eff;
+}
+
+/* RA mode: the request and the ra.* keys tell whom it serves. */
+static void check_ra_mode(CONF_LOAD *l, const CONF_ENTRY *e, const CMPSRV_CONF_ALIAS *a)
+{
+    if (a->cas.n > 0)
+        complain_at(l, e, "cas", "for client mode; in RA mode ra.caname names the CA");
+    if (a->end_entity_profiles.n > 0)
+        complain_at(l, e, "end_entity_profiles",
+                    "for client mode; in RA mode ra.endentityprofile names the profile");
 }
 
 /* ---- DN attributes -----------------------------------------------------------------------------
  */
 
+/* DN: the whole subject. */
 int cmpsrv_conf_is_dn_attribute(const char *name)
 {
-    static const char *const known[] = {
-        "CN", "UID",          "OU",        "O",       "C",         "L",     "ST", "DC",
-        "SN", "serialNumber", "GIVENNAME", "SURNAME", "TITLE",     "T",     "E",  "emailAddress",
-        "DN", "STREET",       "INITIALS",  "NAME",    "PSEUDONYM", "EMAIL",
-    };
-
-    for (size_t i = 0; i < CMPSRV_ARRAY_SIZE(known); i++)
-        if (OPENSSL_strcasecmp(name, known[i]) == 0)
-            return 1;
-    return cmpsrv_conf_is_oid(name);
+    return OPENSSL_strcasecmp(name, "DN") == 0 || cmpsrv_conf_attribute_oid(name) != NULL;
 }
 
 /* ---- aliases: who may ask ---------------------------------------------------------------------
@@ -265,23 +332,70 @@ static const char *parameters_key(const CONF_ENTRY *e)
                                                                     : "authenticationparameters";
 }
 
+static int has_ca_secret(const CONF_LOAD *l, const char *name)
+{
+    const CONF_ENTRY *ca = cmpsrv_conf_entry(l, "cas", name);
+
+    return ca != NULL && cmpsrv_conf_given(ca, "cmp_ra_auth_secret") != NULL;
+}
+
+static int has_any_ca_secret(const CONF_LOAD *l)
+{
+    for (size_t i = 0; i < l->conf->cas_n; i++)
+        if (has_ca_secret(l, l->conf->cas[i].name))
+            return 1;
+    return 0;
+}
+
+/* No default at all was reported as such. */
+static int has_any_default_secret(const CONF_LOAD *l)
+{
+    size_t defaults = 0;
+
+    for (size_t i = 0; i < l->conf->ee_profiles_n; i++) {
+        const char *name = l->conf->ee_profiles[i].default_ca;
+
+        if (name != NULL && has_ca_secret(l, name))
+            return 1;
+        defaults += name != NULL;
+    }
+    return defaults == 0;
+}
+
+/* Whether the CA is not known before there is a request, and none that it can lead to has a secret.
+ */
+static int lacks_every_secret(const CONF_LOAD *l, const CONF_ENTRY *e, const CMPSRV_CONF_ALIAS *a)
+{
+    const CONF_ALIAS_ENTRY *x = e->obj;
+
+    if (a->ca_is_key_id)
+        return !has_any_ca_secret(l);
+    return a->ee_profile_is_key_id && is_word(x->ca, CONF_DEFAULT_REF) &&
+           !has_any_default_secret(l);
+}
+
 /* No secret, no alias: it could authenticate nobody. */
 static void check_hmac(CONF_LOAD *l, CONF_ENTRY *e, CMPSRV_CONF_MODULE *m, const CMPSRV_CONF_CA *ca)
 {
-    const CONF_ENTRY *ca_entry = ca == NULL ? NULL : cmpsrv_conf_entry(l, "cas", ca->name);
+    const CMPSRV_CONF_ALIAS *a = e->pub;
     char quoted[80];
 
-    if (!((const CMPSRV_CONF_ALIAS *)e->pub)->ra_mode) {
+    if (!a->ra_mode) {
         if (m->parameter != NULL)
             complain_at(l, e, "authenticationparameters",
                         "HMAC takes the end entity's code in client mode; allowed: \"-\"");
         return;
     }
-    if (m->parameter == NULL && ca_entry != NULL &&
-        cmpsrv_conf_given(ca_entry, "cmp_ra_auth_secret") == NULL)
+    if (m->parameter != NULL)
+        return;
+    if (ca != NULL && !has_ca_secret(l, ca->name))
         complain_at(l, e, parameters_key(e),
                     "HMAC has no secret: there is none here, and CA %s has no cmp_ra_auth_secret",
                     cmpsrv_conf_quote(ca->name, quoted));
+    else if (lacks_every_secret(l, e, a))
+        complain_at(l, e, parameters_key(e),
+                    "HMAC has no secret: there is none here, and no CA that requests can lead to "
+                    "has a cmp_ra_auth_secret");
 }
 
 /* The text of a parameter, which may be a secret that somebody wrote in the wrong place: it is
@@ -450,7 +564,7 @@ static void check_names_made(CONF_LOAD *l, const CONF_ENTRY *e, const CMPSRV_CON
 static void check_unused(CONF_LOAD *l, const CONF_ENTRY *e, const char *key, const char *section,
                          const char *name)
 {
-    if (cmpsrv_conf_given(e, key) != NULL && name != NULL && strcmp(name, CONF_DEFAULT_REF) != 0)
+    if (cmpsrv_conf_given(e, key) != NULL && is_name(name))
         check_name(l, e, key, section, name);
 }
 
@@ -464,6 +578,8 @@ static void check_client(CONF_LOAD *l, const CONF_ENTRY *e, const CMPSRV_CONF_AL
     check_unused(l, e, "ra.endentityprofile", "end_entity_profiles", x->ee_profile);
     check_unused(l, e, "ra.certificateprofile", "certificate_profiles", x->cert_profile);
     check_unused(l, e, "ra.caname", "cas", x->ca);
+    check_names(l, e, "cas", "cas", &a->cas);
+    check_names(l, e, "end_entity_profiles", "end_entity_profiles", &a->end_entity_profiles);
     if (a->response_protection == CMPSRV_RESPONSE_PBE)
         complain_at(l, e, "responseprotection",
                     "pbe in client mode, where EJBCA signs; allowed: signature or mirror");
@@ -483,10 +599,12 @@ static void check_alias(CONF_LOAD *l, CONF_ENTRY *e)
 
     if (cmpsrv_conf_is_bad(e, "operationmode"))
         return;
-    if (a->ra_mode)
+    if (a->ra_mode) {
         eff = check_profiles(l, e, a);
-    else
+        check_ra_mode(l, e, a);
+    } else {
         check_client(l, e, a);
+    }
     check_name(l, e, "defaultca", "cas", a->default_ca);
     check_names(l, e, "response.capubsca", "cas", &a->capubs_cas);
     check_names(l, e, "response.extracertsca", "cas", &a->extracerts_cas);

@@ -241,6 +241,11 @@ int cmpsrv_conf_is_listed(const CMPSRV_CONF_LIST *list, const char *name);
 const CMPSRV_CONF_CA *cmpsrv_conf_ca(const CMPSRV_CONF *c, const char *name);
 const CMPSRV_CONF_ALIAS *cmpsrv_conf_alias(const CMPSRV_CONF *c, const char *name, size_t len);
 
+/* What a setting of an alias is, as the file could have it, for whoever shows it; "" where nothing
+ * is set, never a secret. NULL without memory, and for those that the alias does not keep as they
+ * were written: modules with their parameters, ra.caname and the profiles. The caller frees it. */
+char *cmpsrv_conf_alias_value(const CMPSRV_CONF_ALIAS *a, const char *key);
+
 /*
  * paths.c: the alias that an HTTP path names (interfaces.md 4): /ejbca/publicweb/cmp/ALIAS,
  * /cmp/ALIAS, /.well-known/cmp/p/ALIAS[/OPERATION]; without a name, /.well-known/cmp[/OPERATION],

@@ -14,12 +14,13 @@
 #define CONF_MAX_INCLUDES 8             /* depth */
 #define CONF_MAX_NESTING  16            /* of YAML collections */
 #define CONF_MAX_NAME     120           /* of a CA or profile; an alias has CMPSRV_MAX_ALIAS */
-#define CONF_MAX_KEYS     64            /* of one section */
+#define CONF_MAX_KEYS     96            /* of one section */
 #define CONF_MAX_USERNAME 255           /* CMPSRV_END_ENTITY_ROW.name */
 #define CONF_MAX_SOCKET   108           /* sun_path */
 #define CONF_NOWHERE      SIZE_MAX      /* offset of a key that is not supported yet */
 #define CONF_REQUIRED     "required"
 #define CONF_DEFAULT_REF  "ProfileDefault"
+#define CONF_KEY_ID_REF   "KeyId"
 
 typedef struct conf_load_st CONF_LOAD;
 typedef struct conf_row_st CONF_ROW;
@@ -67,6 +68,7 @@ typedef struct conf_alias_entry_st {
         size_t n;
     } parameters;
     char *ca, *ee_profile, *cert_profile;
+    int extended_validation; /* every value means the same: all messages are validated */
 } CONF_ALIAS_ENTRY;
 typedef struct conf_secrets_st CONF_SECRETS;
 
@@ -103,6 +105,7 @@ enum {                       /* CONF_TYPE.flags */
        CONF_OFF = 8,         /* the word "off" is -1 */
        CONF_MAP_ITEM = 16,   /* a map is a list of one */
        CONF_MUST_EXIST = 32, /* the file must be readable */
+       CONF_MINUS_ONE = 64,  /* -1 is taken besides min to max */
 };
 
 typedef struct conf_type_st {
@@ -142,6 +145,7 @@ const char *cmpsrv_conf_nearest(const CONF_SECTION *s, const char *key);
 /* value.c, list.c: the readers that the types of the table name. */
 int cmpsrv_conf_set_bool(const CONF_AT *at, void *field);
 int cmpsrv_conf_set_int(const CONF_AT *at, void *field);
+int cmpsrv_conf_set_days(const CONF_AT *at, void *field); /* to ms */
 int cmpsrv_conf_set_duration(const CONF_AT *at, void *field);
 int cmpsrv_conf_set_range(const CONF_AT *at, void *field);
 int cmpsrv_conf_set_word(const CONF_AT *at, void *field);
@@ -156,6 +160,7 @@ int cmpsrv_conf_set_store(const CONF_AT *at, void *field);
 int cmpsrv_conf_set_address(const CONF_AT *at, void *field);
 int cmpsrv_conf_set_url(const CONF_AT *at, void *field);
 int cmpsrv_conf_set_secret(const CONF_AT *at, void *field);
+int cmpsrv_conf_set_password(const CONF_AT *at, void *field); /* random: NULL */
 int cmpsrv_conf_set_secrets(const CONF_AT *at, void *field);
 int cmpsrv_conf_set_list(const CONF_AT *at, void *field);
 void cmpsrv_conf_clear_string(void *field);
@@ -166,6 +171,7 @@ const char *cmpsrv_conf_item_text(const CONF_AT *at, const CONF_NODE *item);
 const char *cmpsrv_conf_item_listen(const CONF_AT *at, const CONF_NODE *item);
 const char *cmpsrv_conf_item_key_algorithm(const CONF_AT *at, const CONF_NODE *item);
 const char *cmpsrv_conf_item_eku(const CONF_AT *at, const CONF_NODE *item);
+const char *cmpsrv_conf_item_extension(const CONF_AT *at, const CONF_NODE *item);
 const char *cmpsrv_conf_item_module(const CONF_AT *at, const CONF_NODE *item);
 /* yes, true: 1; no, false: 0; anything else: -1. */
 int cmpsrv_conf_bool(const char *text);
@@ -173,6 +179,13 @@ int cmpsrv_conf_bool(const char *text);
 int cmpsrv_conf_is_oid(const char *text);
 /* CN, UID, ... or an OID. */
 int cmpsrv_conf_is_dn_attribute(const char *name);
+
+/* field.c: the rows of an end entity profile. Of DNs the type has no words, of names their types.
+ */
+int cmpsrv_conf_set_fields(const CONF_AT *at, void *field);
+void cmpsrv_conf_clear_fields(void *field);
+/* The dotted OID of "CN" or "2.5.4.3"; NULL: no attribute that a DN can have. */
+const char *cmpsrv_conf_attribute_oid(const char *name);
 
 /* What the readers share. Each gives NULL with an error, unless it says otherwise. */
 const char *cmpsrv_conf_read_scalar(const CONF_AT *at, const CONF_NODE *node);

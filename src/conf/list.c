@@ -268,29 +268,50 @@ int cmpsrv_conf_is_oid(const char *text)
     }
 }
 
+typedef struct named_oid_st {
+    const char *name, *oid;
+} NAMED_OID;
+
+/* The dotted OID that an item names, or is; NULL with an error. */
+static const char *read_oid(const CONF_AT *at, const CONF_NODE *item, const NAMED_OID *known,
+                            size_t n)
+{
+    const char *text = cmpsrv_conf_read_text(at, item);
+    char quoted[80];
+
+    if (text == NULL)
+        return NULL;
+    for (size_t i = 0; i < n; i++)
+        if (strcmp(text, known[i].name) == 0)
+            return known[i].oid;
+    if (cmpsrv_conf_is_oid(text))
+        return text;
+    cmpsrv_conf_wrong(at, item, "\"%s\" is not known", cmpsrv_conf_quote(text, quoted));
+    return NULL;
+}
+
 const char *cmpsrv_conf_item_eku(const CONF_AT *at, const CONF_NODE *item)
 {
-    static const struct {
-        const char *name, *oid;
-    } ekus[] = {
+    static const NAMED_OID ekus[] = {
         {"serverAuth", "1.3.6.1.5.5.7.3.1"},   {"clientAuth", "1.3.6.1.5.5.7.3.2"},
         {"codeSigning", "1.3.6.1.5.5.7.3.3"},  {"emailProtection", "1.3.6.1.5.5.7.3.4"},
         {"timeStamping", "1.3.6.1.5.5.7.3.8"}, {"OCSPSigning", "1.3.6.1.5.5.7.3.9"},
         {"cmcCA", "1.3.6.1.5.5.7.3.27"},       {"cmcRA", "1.3.6.1.5.5.7.3.28"},
         {"cmKGA", "1.3.6.1.5.5.7.3.32"},
     };
-    const char *text = cmpsrv_conf_read_text(at, item);
-    char quoted[80];
 
-    if (text == NULL)
-        return NULL;
-    for (size_t i = 0; i < CMPSRV_ARRAY_SIZE(ekus); i++)
-        if (strcmp(text, ekus[i].name) == 0)
-            return ekus[i].oid;
-    if (cmpsrv_conf_is_oid(text))
-        return text;
-    cmpsrv_conf_wrong(at, item, "\"%s\" is not known", cmpsrv_conf_quote(text, quoted));
-    return NULL;
+    return read_oid(at, item, ekus, CMPSRV_ARRAY_SIZE(ekus));
+}
+
+const char *cmpsrv_conf_item_extension(const CONF_AT *at, const CONF_NODE *item)
+{
+    static const NAMED_OID extensions[] = {
+        {"subjectAltName", "2.5.29.17"},      {"certificatePolicies", "2.5.29.32"},
+        {"extKeyUsage", "2.5.29.37"},         {"qcStatements", "1.3.6.1.5.5.7.1.3"},
+        {"tlsFeature", "1.3.6.1.5.5.7.1.24"},
+    };
+
+    return read_oid(at, item, extensions, CMPSRV_ARRAY_SIZE(extensions));
 }
 
 /* Not quoted: who mixes up the two lists writes a secret here. */

@@ -154,7 +154,8 @@ static int check_name(CONF_LOAD *l, const CONF_SECTION *s, const CONF_NODE *key)
         return cmpsrv_conf_complain(l, key->pos, s->name, key->text, NULL,
                                     "not a name; allowed: 1 to %zu %s", s->max_name,
                                     is_alias ? "of A-Za-z0-9._-, neither . nor .." : "octets");
-    if (!is_alias && strcmp(key->text, CONF_DEFAULT_REF) == 0)
+    if (!is_alias &&
+        (strcmp(key->text, CONF_DEFAULT_REF) == 0 || strcmp(key->text, CONF_KEY_ID_REF) == 0))
         return cmpsrv_conf_complain(l, key->pos, s->name, key->text, NULL,
                                     "this name has a meaning of its own");
     if ((other = cmpsrv_conf_entry(l, s->name, key->text)) != NULL)

@@ -60,7 +60,6 @@ WORDS(w_responseprotection, {"signature", CMPSRV_RESPONSE_SIGNATURE, 0},
       {"pbe", CMPSRV_RESPONSE_PBE, 0}, {"mirror", CMPSRV_RESPONSE_MIRROR, 0});
 WORDS(w_namegeneration, {"DN", CMPSRV_USERNAME_DN, 0}, {"RANDOM", CMPSRV_USERNAME_RANDOM, 0},
       {"USERNAME", CMPSRV_USERNAME_USERNAME, 0}, {"FIXED", CMPSRV_USERNAME_FIXED, 0});
-WORDS(w_key_id, {"KeyId", 0, 1});
 WORDS(w_mac_parameters, {"request", 0, 0}, {"fresh", 1, 0});
 WORDS(w_unconfirmed, {"keep", CMPSRV_UNCONFIRMED_KEEP, 0},
       {"revoke", CMPSRV_UNCONFIRMED_REVOKE, 0});
@@ -68,6 +67,9 @@ WORDS(w_capubs_in, {"ip", 1, 0}, {"cp", 2, 0}, {"kup", 4, 0});
 WORDS(w_operations, {"ir", 1 << CMPSRV_BODY_IR, 0}, {"cr", 1 << CMPSRV_BODY_CR, 0},
       {"p10cr", 1 << CMPSRV_BODY_P10CR, 0}, {"kur", 1 << CMPSRV_BODY_KUR, 0},
       {"rr", 1 << CMPSRV_BODY_RR, 0});
+WORDS(w_popo_input, {"identical", 1, 0}, {"badPOP", 0, 0});
+WORDS(w_name_types, {"rfc822Name", 0, 0}, {"dNSName", 0, 0}, {"uniformResourceIdentifier", 0, 0},
+      {"iPAddress", 0, 0}, {"directoryName", 0, 0}, {"otherName", 0, 0}, {"registeredID", 0, 0});
 WORDS(w_certreqid, {"echoed", 1, 0}, {"badRequest", 0, 0});
 
 /* ---- types ------------------------------------------------------------------------------------ */
@@ -106,6 +108,7 @@ WORD_TYPE(t_responseprotection, w_responseprotection, "signature, pbe or mirror"
 WORD_TYPE(t_namegeneration, w_namegeneration, "DN, RANDOM, USERNAME or FIXED");
 WORD_TYPE(t_mac_parameters, w_mac_parameters, "request or fresh");
 WORD_TYPE(t_unconfirmed, w_unconfirmed, "keep or revoke");
+WORD_TYPE(t_popo_input, w_popo_input, "identical or badPOP");
 WORD_TYPE(t_certreqid, w_certreqid, "echoed or badRequest");
 
 #define DIGESTS "sha1, sha224, sha256, sha384, sha512"
@@ -124,6 +127,10 @@ INT_TYPE(t_max_connections, 1, 1000000);
 INT_TYPE(t_rsa_bits, 2048, 16384);
 INT_TYPE(t_tid_min, 1, 64);
 INT_TYPE(t_p10cr, -1, 0);
+INT_TYPE(t_allowed_requests, 1, 1000000);
+TYPE(t_login_attempts) = {.allowed = "integer 1 to 1000, or -1", .set = cmpsrv_conf_set_int,
+                          .min = 1, .max = 1000, .flags = CONF_MINUS_ONE};
+TYPE(t_days) = {.allowed = "integer 0 to 3650", .set = cmpsrv_conf_set_days, .min = 0, .max = 3650};
 
 DURATION_TYPE(t_timeout, 1, 3600, ", 1s to 1h", 0);
 DURATION_TYPE(t_wait, 1, 30 * DAY, ", 1s to 30d", 0);
@@ -142,13 +149,12 @@ STRING_TYPE(t_url, cmpsrv_conf_set_url, w_url, "URL: http://, https://, ldap:// 
 STRING_TYPE(t_ca, cmpsrv_conf_set_reference, NULL, "name of a CA", CONF_MAX_NAME, CONF_EMPTY_OK);
 STRING_TYPE(t_cert_profile, cmpsrv_conf_set_reference, NULL, "name of a certificate profile",
             CONF_MAX_NAME, CONF_EMPTY_OK);
-STRING_TYPE(t_alias_ca, cmpsrv_conf_set_reference, w_key_id,
-            "name of a CA or ProfileDefault (KeyId: not supported yet)", CONF_MAX_NAME, 0);
-STRING_TYPE(t_alias_cert_profile, cmpsrv_conf_set_reference, w_key_id,
-            "name of a certificate profile or ProfileDefault (KeyId: not supported yet)",
+STRING_TYPE(t_alias_ca, cmpsrv_conf_set_reference, NULL, "name of a CA, KeyId or ProfileDefault",
             CONF_MAX_NAME, 0);
-STRING_TYPE(t_alias_ee_profile, cmpsrv_conf_set_reference, w_key_id,
-            "name of an end entity profile (KeyId: not supported yet)", CONF_MAX_NAME, 0);
+STRING_TYPE(t_alias_cert_profile, cmpsrv_conf_set_reference, NULL,
+            "name of a certificate profile, KeyId or ProfileDefault", CONF_MAX_NAME, 0);
+STRING_TYPE(t_alias_ee_profile, cmpsrv_conf_set_reference, NULL,
+            "name of an end entity profile, or KeyId", CONF_MAX_NAME, 0);
 STRING_TYPE(t_component, cmpsrv_conf_set_string, NULL, "DN, or a DN attribute such as CN, UID or a "
             "dotted OID", 100, 0);
 STRING_TYPE(t_affix, cmpsrv_conf_set_string, NULL, "text of at most 100 octets", 100,
@@ -157,6 +163,9 @@ STRING_TYPE(t_affix, cmpsrv_conf_set_string, NULL, "text of at most 100 octets",
 #define SECRET "text, {file: PATH} or {env: NAME}, not empty"
 TYPE(t_secret) = {.allowed = SECRET, .set = cmpsrv_conf_set_secret,
                   .clear = cmpsrv_conf_clear_secret};
+TYPE(t_password) = {.allowed = "random, or " SECRET ", at most 1024 octets",
+                    .set = cmpsrv_conf_set_password, .clear = cmpsrv_conf_clear_secret,
+                    .max = 1024}; /* what the store takes for a code */
 TYPE(t_parameters) = {.allowed = "list with a parameter for each module: of HMAC a secret (" SECRET
                       ") or \"-\", of EndEntityCertificate in RA mode the name of a CA, of "
                       "DnPartPwd a DN attribute, of RegTokenPwd \"-\"",
@@ -178,6 +187,18 @@ TYPE(t_modules) = {.allowed = "list of HMAC, EndEntityCertificate, RegTokenPwd, 
 LIST_TYPE(t_eku, cmpsrv_conf_item_eku, "list of clientAuth, serverAuth, codeSigning, "
           "emailProtection, timeStamping, OCSPSigning, cmcCA, cmcRA, cmKGA or dotted OIDs", 0,
           CONF_EMPTY_OK);
+#define EXTENSIONS "subjectAltName, extKeyUsage, certificatePolicies, tlsFeature, qcStatements or " \
+                   "dotted OIDs"
+LIST_TYPE(t_any_extensions, cmpsrv_conf_item_extension, "any or a list of " EXTENSIONS, 0, CONF_ANY);
+LIST_TYPE(t_extensions, cmpsrv_conf_item_extension, "list of " EXTENSIONS, 0, CONF_EMPTY_OK);
+#define ROW_KEYS ", required: yes or no, value: text, regex: regular expression, max: 1 to 100"
+TYPE(t_subject_dn) = {.allowed = "any or a list of maps {attribute: CN, OU, O, C, ... or a dotted OID"
+                      ROW_KEYS "}", .set = cmpsrv_conf_set_fields,
+                      .clear = cmpsrv_conf_clear_fields};
+TYPE(t_subject_alt_name) = {.allowed = "any or a list of maps {type: rfc822Name, dNSName, "
+                            "uniformResourceIdentifier, iPAddress, directoryName, otherName or "
+                            "registeredID" ROW_KEYS "}", .set = cmpsrv_conf_set_fields,
+                            .clear = cmpsrv_conf_clear_fields, .words = w_name_types};
 LIST_TYPE(t_cas, cmpsrv_conf_item_text, "any or a list of CAs", CONF_MAX_NAME, CONF_ANY);
 LIST_TYPE(t_ca_list, cmpsrv_conf_item_text, "list of CAs", CONF_MAX_NAME,
           CONF_SEMICOLONS | CONF_EMPTY_OK);
@@ -192,13 +213,10 @@ LIST_TYPE(t_name_parameters, cmpsrv_conf_item_text, "list of DN attributes (DN),
           "(FIXED)", CONF_MAX_USERNAME, CONF_SEMICOLONS);
 
 LATER_TYPE(t_later_text, "text");
-LATER_TYPE(t_later_number, "integer");
 LATER_TYPE(t_later_list, "list");
 LATER_TYPE(t_later_package, "rfc or privatekeyinfo");
 LATER_TYPE(t_later_value, "ejbca or bare");
 LATER_TYPE(t_later_pwri, "rfc9483 or pwri-kek");
-LATER_TYPE(t_later_any, "any or a list");
-LATER_TYPE(t_later_popo, "identical or badPOP");
 
 /* ---- rows ------------------------------------------------------------------------------------- */
 
@@ -247,7 +265,7 @@ static const CONF_ROW rows[] = {
 {S, "urls.crl", &t_url, DFLT(""), F(url_crl), "CRL distribution point in certificates; left out if absent"},
 {S, "urls.ocsp", &t_url, DFLT(""), F(url_ocsp), "OCSP responder in certificates; left out if absent"},
 {S, "urls.issuer", &t_url, DFLT(""), F(url_issuer), "CA issuers in certificates; left out if absent"},
-{S, "finish_user", &t_bool, DFLT("yes"), LATER("yes"), "an enrolment code is used up by a certificate"},
+{S, "finish_user", &t_bool, DFLT("yes"), F(finish_user), "an enrolment code is used up by a certificate"},
 {S, "signature_digest", &t_signature_digest, DFLT("sha256"), F(signature_digest), "digest of the CA's signatures"},
 #undef S
 #undef F
@@ -255,29 +273,30 @@ static const CONF_ROW rows[] = {
 #define F(field) AT(CMPSRV_CONF_CERT_PROFILE, field)
 {S, "key_algorithms", &t_key_algorithms, DFLT("ec:P-256, ec:P-384, rsa:2048, rsa:3072, rsa:4096, ed25519"), F(key_algorithms), "public keys that are certified"},
 {S, "validity", &t_validity, DFLT("730d"), F(validity), "how long certificates are valid"},
-{S, "allow_validity_override", &t_bool, DFLT("no"), LATER("no"), "the request may choose the validity"},
+{S, "allow_validity_override", &t_bool, DFLT("no"), F(allow_validity_override), "the request may choose the validity"},
 {S, "key_usage", &t_key_usage, DFLT("digitalSignature, keyEncipherment"), F(key_usage), "keyUsage of certificates; [] leaves it out"},
-{S, "allow_key_usage_override", &t_bool, DFLT("no"), LATER("no"), "the request may choose keyUsage"},
+{S, "allow_key_usage_override", &t_bool, DFLT("no"), F(allow_key_usage_override), "the request may choose keyUsage"},
 {S, "extended_key_usage", &t_eku, DFLT("clientAuth, serverAuth"), F(extended_key_usage), "extKeyUsage of certificates; [] leaves it out"},
-{S, "allow_extension_override", &t_bool, DFLT("no"), LATER("no"), "the request may bring extensions"},
-{S, "overridable_extensions", &t_later_list, DFLT(""), LATER(""), "OIDs of extensions that the request may bring"},
-{S, "non_overridable_extensions", &t_later_list, DFLT(""), LATER(""), "OIDs of extensions that the request may not bring"},
-{S, "allow_dn_override", &t_bool, DFLT("no"), LATER("no"), "the request's subject replaces the end entity's"},
-{S, "allow_serial_override", &t_bool, DFLT("no"), LATER("no"), "the request may choose the serial number"},
+{S, "allow_extension_override", &t_bool, DFLT("no"), F(allow_extension_override), "the request may bring extensions"},
+{S, "overridable_extensions", &t_any_extensions, DFLT("any"), F(overridable_extensions), "extensions that the request may bring"},
+{S, "non_overridable_extensions", &t_extensions, DFLT(""), F(non_overridable_extensions), "extensions that the request may not bring; they win"},
+{S, "allow_dn_override", &t_bool, DFLT("no"), F(allow_dn_override), "the request's subject replaces the end entity's"},
+{S, "allow_serial_override", &t_bool, DFLT("no"), F(allow_serial_override), "the request may choose the serial number"},
 {S, "available_cas", &t_cas, DFLT("any"), F(available_cas), "CAs that issue under this profile"},
 #undef S
 #undef F
 #define S "end_entity_profiles"
 #define F(field) AT(CMPSRV_CONF_EE_PROFILE, field)
-{S, "subject_dn", &t_later_any, DFLT("any"), LATER("any"), "attributes of the subject"},
-{S, "subject_alt_name", &t_later_any, DFLT("any"), LATER("any"), "names in subjectAltName"},
+{S, "subject_dn", &t_subject_dn, DFLT("any"), F(subject_dn), "attributes that the subject may have"},
+{S, "subject_alt_name", &t_subject_alt_name, DFLT("any"), F(subject_alt_name), "names that subjectAltName may have"},
+{S, "allow_multi_value_rdns", &t_bool, DFLT("no"), F(allow_multi_value_rdns), "an RDN may have more than one attribute where subject_dn lists them"},
 {S, "available_certificate_profiles", &t_cert_profiles, DFLT("any"), F(available_certificate_profiles), "certificate profiles of end entities"},
 {S, "default_certificate_profile", &t_cert_profile, DFLT(""), F(default_certificate_profile), "what ProfileDefault means in ra.certificateprofile"},
 {S, "available_cas", &t_cas, DFLT("any"), F(available_cas), "CAs of end entities"},
 {S, "default_ca", &t_ca, DFLT(""), F(default_ca), "what ProfileDefault means in ra.caname"},
-{S, "allowed_requests", &t_later_number, DFLT("1"), LATER("1"), "certificates for one enrolment code"},
-{S, "renew_days_before_expiry", &t_later_number, DFLT("0"), LATER("0"), "days before expiry in which a renewal is taken"},
-{S, "allow_merge_dn", &t_bool, DFLT("no"), LATER("no"), "the request's subject is merged with the end entity's"},
+{S, "allowed_requests", &t_allowed_requests, DFLT("1"), F(allowed_requests), "certificates for one enrolment code"},
+{S, "renew_days_before_expiry", &t_days, DFLT("0"), F(renewal_window), "days before expiry in which an end entity that has its certificate may enrol again; 0: never"},
+{S, "allow_merge_dn", &t_bool, DFLT("no"), F(allow_merge_dn), "attributes that only the end entity has are added to the subject of the request"},
 #undef S
 #undef F
 #define S "aliases"
@@ -289,11 +308,11 @@ static const CONF_ROW rows[] = {
 {S, "responseprotection", &t_responseprotection, DFLT2("mirror", "signature"), F(a.response_protection), "how answers are protected; mirror: as the request was"},
 {S, "defaultca", &t_ca, DFLT(""), F(a.default_ca), "CA of requests that name none"},
 {S, "extractusernamecomponent", &t_component, DFLT("DN"), F(a.username_component), "client mode: which attribute of the subject is the username; DN: end entities are found by the whole subject"},
-{S, "allowraverifypopo", &t_bool, DFLT("no"), LATER("no"), "take raVerified for proof of possession"},
+{S, "allowraverifypopo", &t_bool, DFLT("no"), F(a.allow_ra_verified), "take raVerified for proof of possession"},
 {S, "allowautomatickeyupdate", &t_bool, DFLT("no"), LATER("no"), "kur without a new enrolment code"},
 {S, "allowupdatewithsamekey", &t_bool, DFLT("yes"), LATER("yes"), "kur may keep the key"},
 {S, "allowservergenkeys", &t_bool, DFLT("no"), LATER("no"), "generate keys for clients that ask for it"},
-{S, "extendedvalidation", &t_bool, DFLT("no"), LATER("no"), "EJBCA's validation in front of the CA"},
+{S, "extendedvalidation", &t_bool, DFLT("no"), F(extended_validation), "changes nothing: every message is validated, which EJBCA does with yes only"},
 {S, "vendorcertificatemode", &t_bool, DFLT("no"), LATER("no"), "accept certificates of vendor CAs (3GPP)"},
 {S, "vendorca", &t_later_list, DFLT(""), LATER(""), "vendor CAs"},
 {S, "response.capubsca", &t_ca_list, DFLT(""), F(a.capubs_cas), "further CAs in caPubs"},
@@ -304,11 +323,13 @@ static const CONF_ROW rows[] = {
 {S, "ra.namegenerationparameters", &t_name_parameters, DFLT("CN"), F(a.namegeneration_parameters), "of the scheme: DN attributes, the first that is there counts, or the FIXED name"},
 {S, "ra.namegenerationprefix", &t_affix, DFLT(""), F(a.namegeneration_prefix), "in front of usernames; ${RANDOM} is replaced"},
 {S, "ra.namegenerationpostfix", &t_affix, DFLT(""), F(a.namegeneration_postfix), "behind usernames; ${RANDOM} is replaced"},
-{S, "ra.passwordgenparams", &t_later_text, DFLT("random"), LATER("random"), "enrolment code of end entities"},
-{S, "ra.allowcustomcertserno", &t_bool, DFLT("no"), LATER("no"), "the request may choose the serial number"},
-{S, "ra.endentityprofile", &t_alias_ee_profile, DFLT("EMPTY"), F(ee_profile), "end entity profile"},
-{S, "ra.certificateprofile", &t_alias_cert_profile, DFLT("ENDUSER"), F(cert_profile), "certificate profile"},
-{S, "ra.caname", &t_alias_ca, DFLT("ManagementCA"), F(ca), "CA that issues"},
+{S, "ra.passwordgenparams", &t_password, DFLT("random"), F(a.password), "enrolment code of the end entities that requests make"},
+{S, "ra.allowcustomcertserno", &t_bool, DFLT("no"), F(a.allow_custom_serial), "the request may choose the serial number"},
+{S, "ra.endentityprofile", &t_alias_ee_profile, DFLT("EMPTY"), F(ee_profile), "end entity profile; KeyId: the one that senderKID names"},
+{S, "ra.certificateprofile", &t_alias_cert_profile, DFLT("ENDUSER"), F(cert_profile), "certificate profile; KeyId: the one that senderKID names"},
+{S, "ra.caname", &t_alias_ca, DFLT("ManagementCA"), F(ca), "CA that issues; KeyId: the one that senderKID names"},
+{S, "cas", &t_cas, DFLT("any"), F(a.cas), "client mode: CAs whose end entities are served"},
+{S, "end_entity_profiles", &t_ee_profiles, DFLT("any"), F(a.end_entity_profiles), "client mode: profiles whose end entities are served"},
 {S, "ra.endentitycertificate.omitverifications", &t_bool, DFLT("no"), LATER("no"), "EndEntityCertificate in RA mode trusts the vendor CAs alone"},
 {S, "implicit_confirm", &t_bool, DFLT("yes"), F(a.implicit_confirm), "grant implicitConfirm to who asks for it"},
 {S, "confirm_wait_time", &t_wait, DFLT("300s"), F(a.confirm_wait_time), "time for certConf to arrive"},
@@ -330,12 +351,12 @@ static const CONF_ROW rows[] = {
 {S, "p10cr_certreqid", &t_p10cr, DFLT2("-1", "0"), F(a.p10cr_certreqid), "certReqId in the answer to p10cr"},
 {S, "transaction_id_min", &t_tid_min, DFLT2("16", "1"), F(a.transaction_id_min), "least length of transactionID, in octets"},
 {S, "message_time_tolerance", &t_tolerance, DFLT2("300s", "off"), F(a.message_time_tolerance), "how far messageTime may be from the server's clock"},
-{S, "popo_input", &t_later_popo, DFLT2("badPOP", "identical"), LATER("badPOP|identical"), "poposkInput although subject and key are in the template: take it if identical"},
+{S, "popo_input", &t_popo_input, DFLT2("badPOP", "identical"), F(a.popo_input_identical), "poposkInput although subject and key are in the template: take it if identical"},
 {S, "certreqid", &t_certreqid, DFLT2("badRequest", "echoed"), F(a.certreqid_any), "a certReqId other than 0 is echoed or refused"},
-{S, "login_attempts", &t_later_number, DFLT("-1"), LATER("-1"), "wrong codes until an end entity is locked; -1: no limit"},
-{S, "unique_public_key", &t_bool, DFLT("no"), LATER("no"), "a public key belongs to one end entity"},
-{S, "unique_subject_dn", &t_bool, DFLT("no"), LATER("no"), "a subject belongs to one end entity"},
-{S, "single_active_certificate", &t_bool, DFLT("no"), LATER("no"), "a new certificate revokes the older ones"},
+{S, "login_attempts", &t_login_attempts, DFLT("-1"), F(a.login_attempts), "wrong codes until an end entity is locked; -1: no limit"},
+{S, "unique_public_key", &t_bool, DFLT("no"), F(a.unique_public_key), "a public key belongs to one end entity"},
+{S, "unique_subject_dn", &t_bool, DFLT("no"), F(a.unique_subject_dn), "a subject belongs to one end entity"},
+{S, "single_active_certificate", &t_bool, DFLT("no"), F(a.single_active_certificate), "a new certificate revokes the older ones"},
 {S, "keygen_package", &t_later_package, DFLT("rfc"), LATER("rfc"), "how generated keys are wrapped"},
 {S, "encrypted_value", &t_later_value, DFLT("ejbca"), LATER("ejbca"), "content of EncryptedValue"},
 {S, "pwri", &t_later_pwri, DFLT("rfc9483"), LATER("rfc9483"), "key derivation in PasswordRecipientInfo"},

@@ -131,6 +131,11 @@ static int in_bounds(const CONF_AT *at, int64_t v)
     return v >= at->row->type->min && v <= at->row->type->max;
 }
 
+static int may_be_minus_one(const CONF_AT *at, int64_t v)
+{
+    return v == -1 && (at->row->type->flags & CONF_MINUS_ONE) != 0;
+}
+
 int cmpsrv_conf_set_int(const CONF_AT *at, void *field)
 {
     const char *text = cmpsrv_conf_read_scalar(at, at->node), *p = text;
@@ -146,9 +151,19 @@ int cmpsrv_conf_set_int(const CONF_AT *at, void *field)
         return cmpsrv_conf_wrong(at, at->node, "\"%s\" is not a number",
                                  cmpsrv_conf_quote(text, quoted));
     v = is_negative ? -v : v;
-    if (!in_bounds(at, v))
+    if (!in_bounds(at, v) && !may_be_minus_one(at, v))
         return cmpsrv_conf_wrong(at, at->node, "%s is out of range", text);
     *(int64_t *)field = v;
+    return 1;
+}
+
+int cmpsrv_conf_set_days(const CONF_AT *at, void *field)
+{
+    int64_t days;
+
+    if (!cmpsrv_conf_set_int(at, &days))
+        return 0;
+    *(int64_t *)field = days * 86400000;
     return 1;
 }
 
@@ -270,16 +285,11 @@ int cmpsrv_conf_set_address(const CONF_AT *at, void *field)
 /* The name of a CA or profile; check.c finds out whether it exists. */
 int cmpsrv_conf_set_reference(const CONF_AT *at, void *field)
 {
-    const CONF_WORD *word;
     const char *text = cmpsrv_conf_read_text(at, at->node);
 
     if (text == NULL)
         return 0;
-    if (text[0] == '\0')
-        return 1;
-    if ((word = cmpsrv_conf_find_word(at->row->type->words, text)) != NULL && word->is_later)
-        return cmpsrv_conf_wrong(at, at->node, "%s: not supported yet", text);
-    return store_string(at, field, text);
+    return text[0] == '\0' || store_string(at, field, text);
 }
 
 int cmpsrv_conf_set_file(const CONF_AT *at, void *field)
@@ -450,6 +460,21 @@ int cmpsrv_conf_set_secret(const CONF_AT *at, void *field)
     cmpsrv_secret_free(*to);
     *to = s;
     return 1;
+}
+
+/* EJBCA's ra.passwordgenparams: the word random, or the code itself. */
+int cmpsrv_conf_set_password(const CONF_AT *at, void *field)
+{
+    CMPSRV_SECRET **to = field;
+
+    if (at->node->kind == CONF_SCALAR && strcmp(at->node->text, "random") == 0)
+        return 1;
+    if (!cmpsrv_conf_set_secret(at, field))
+        return 0;
+    if (cmpsrv_secret_get0(*to).n <= (size_t)at->row->type->max)
+        return 1;
+    return cmpsrv_conf_wrong(at, at->node, "the secret is longer than %lld octets",
+                             (long long)at->row->type->max);
 }
 
 /* ---- freeing ----------------------------------------------------------------------------------

@@ -23,6 +23,16 @@
     SERVER CAS CPS EES "aliases: {a: {operationmode: ra, " GOOD "authenticationmodule: " x "}}\n"
 #define SECRET "authenticationparameters: " CANARY
 
+#define CPS1 "certificate_profiles: {CP1: {}}\n"
+/* The request names the end entity profile; line 5. */
+#define KEY_ID(ees, x)                                                                             \
+    SERVER CAS CPS "end_entity_profiles: " ees "\naliases: {a: {" MODE                             \
+                   "ra.endentityprofile: KeyId, " x "}}\n"
+#define OVERRIDE(x)                                                                                \
+    SERVER CAS "certificate_profiles: {CP1: {" x "}}\n" EES1 "aliases: {a: {" MODE GOOD SECRET     \
+               "}}\n"
+#define EES1 "end_entity_profiles: {EE1: {}}\n"
+
 static const struct {
     const char *text, *head, *part; /* head NULL: loads */
 } cases[] = {
@@ -72,6 +82,82 @@ static const struct {
     {ALIAS(SECRET ", ra.endentityprofile: EE2, ra.certificateprofile: ProfileDefault, ra.caname: "
                   "CA1"),
      "5: aliases a: ra.caname: \"CA1\" is not one of available_cas of profile CP2", ""},
+    /* KeyId */
+    {ALIAS(SECRET ", ra.endentityprofile: KeyId, ra.certificateprofile: KeyId, ra.caname: KeyId"),
+     NULL, NULL},
+    {ALIAS(SECRET ", ra.endentityprofile: KeyId, ra.certificateprofile: CP2, ra.caname: CA2"), NULL,
+     NULL},
+    {ALIAS(SECRET ", ra.endentityprofile: KeyId, ra.certificateprofile: ProfileDefault, ra.caname: "
+                  "ProfileDefault"),
+     NULL, NULL},
+    {ALIAS(SECRET ", ra.endentityprofile: EE2, ra.certificateprofile: KeyId, ra.caname: KeyId"),
+     NULL, NULL},
+    {ALIAS(SECRET ", ra.endentityprofile: KeyId, ra.certificateprofile: CP2, ra.caname: CA1"),
+     "5: aliases a: ra.caname: \"CA1\" is not one of available_cas of profile CP2", ""},
+    {ALIAS(SECRET ", ra.endentityprofile: KeyId, ra.certificateprofile: CP1, ra.caname: X"),
+     "5: aliases a: ra.caname: \"X\" does not exist", "CA1"},
+    {ALIAS(SECRET ", ra.endentityprofile: keyid, ra.certificateprofile: CP1, ra.caname: CA1"),
+     "5: aliases a: ra.endentityprofile: \"keyid\" does not exist", ""},
+    {KEY_ID("{EE1: {default_ca: CA1}}", SECRET ", ra.certificateprofile: ProfileDefault, "
+                                               "ra.caname: ProfileDefault"),
+     "5: aliases a: ra.certificateprofile: ProfileDefault, but no end entity profile has a "
+     "default_certificate_profile",
+     ""},
+    {KEY_ID("{EE1: {default_certificate_profile: CP1}}",
+            SECRET ", ra.certificateprofile: ProfileDefault, ra.caname: ProfileDefault"),
+     "5: aliases a: ra.caname: ProfileDefault, but no end entity profile has a default_ca", ""},
+    {SERVER "cas: {KeyId: {}}\n", "2: cas KeyId: this name has", ""},
+    {SERVER CAS "certificate_profiles: {KeyId: {}}\n", "3: certificate_profiles KeyId: this", ""},
+    /* KeyId and the secret of the CA */
+    {KEY_ID("{EE1: {}}", "ra.certificateprofile: CP1, ra.caname: KeyId"), NULL, NULL},
+    {SERVER "cas: {CA1: {certificate: ca.crt, key: ca.key}}\n" CPS1
+            "end_entity_profiles: {EE1: {}}\naliases: {a: {" MODE
+            "ra.endentityprofile: EE1, ra.certificateprofile: CP1, ra.caname: KeyId}}\n",
+     "5: aliases a: authenticationmodule: HMAC has no secret", "no CA that requests can lead to"},
+    {SERVER "cas: {CA1: {certificate: ca.crt, key: ca.key}}\n" CPS1
+            "end_entity_profiles: {EE1: {}}\naliases: {a: {" MODE SECRET
+            ", ra.endentityprofile: EE1, ra.certificateprofile: CP1, ra.caname: KeyId}}\n",
+     NULL, NULL},
+    {KEY_ID("{EE1: {default_ca: CA1}, EE2: {default_ca: CA2}}",
+            "ra.certificateprofile: CP1, ra.caname: ProfileDefault"),
+     NULL, NULL},
+    {KEY_ID("{EE1: {default_ca: CA1}, EE2: {}}",
+            "ra.certificateprofile: CP1, ra.caname: ProfileDefault"),
+     "5: aliases a: authenticationmodule: HMAC has no secret", "no CA that requests can lead to"},
+    {KEY_ID("{EE1: {}}",
+            "authenticationparameters: '-', ra.certificateprofile: CP1, ra.caname: CA1"),
+     "5: aliases a: authenticationparameters: HMAC has no secret", "CA CA1"},
+    /* whose end entities */
+    {CLIENT(KEY, "authenticationmodule: HMAC, cas: CA1, end_entity_profiles: any"), NULL, NULL},
+    {CLIENT(KEY, "authenticationmodule: HMAC, cas: [CA1, X]"),
+     "4: aliases a: cas: \"X\" does not exist", "CA2"},
+    {CLIENT(KEY, "authenticationmodule: HMAC, end_entity_profiles: [X]"),
+     "4: aliases a: end_entity_profiles: \"X\" does not exist", ""},
+    {CLIENT(KEY, "authenticationmodule: HMAC, cas: []"), "4: aliases a: cas: ", "not be empty"},
+    {ALIAS(GOOD SECRET ", cas: CA1"), "5: aliases a: cas: for client mode", "ra.caname"},
+    {ALIAS(GOOD SECRET ", cas: any, end_entity_profiles: any"), NULL, NULL},
+    {ALIAS(GOOD SECRET ", end_entity_profiles: EE1"),
+     "5: aliases a: end_entity_profiles: for client mode", "ra.endentityprofile"},
+    {CLIENT(KEY, "authenticationmodule: HMAC, ra.caname: X"),
+     "4: aliases a: ra.caname: \"X\" does not exist", ""},
+    {CLIENT(KEY, "authenticationmodule: HMAC, ra.caname: KeyId, ra.endentityprofile: KeyId, "
+                 "ra.certificateprofile: KeyId"),
+     NULL, NULL},
+    /* overrides */
+    {SERVER CAS "certificate_profiles:\n  P:\n    overridable_extensions: 1.2.3\n",
+     "5: certificate_profiles P: overridable_extensions: stands without allow_extension_override",
+     ""},
+    {SERVER CAS "certificate_profiles:\n  P:\n    overridable_extensions: []\n",
+     "5: certificate_profiles P: overridable_extensions: must not be empty", "any or a list"},
+    {SERVER CAS "certificate_profiles:\n  P:\n    overridable_extensions:\n    - 1.2.3\n"
+                "    - keyUsage\n",
+     "7: certificate_profiles P: overridable_extensions: \"keyUsage\" is not known", "tlsFeature"},
+    {SERVER CAS "certificate_profiles:\n  P:\n    non_overridable_extensions: 3.1\n",
+     "5: certificate_profiles P: non_overridable_extensions: \"3.1\" is not known", "tlsFeature"},
+    {OVERRIDE("overridable_extensions: [1.2.3], allow_extension_override: yes"), NULL, NULL},
+    {OVERRIDE("overridable_extensions: any, allow_extension_override: no"), NULL, NULL},
+    {OVERRIDE("non_overridable_extensions: [1.2.3]"), NULL, NULL},
+    {OVERRIDE("allow_serial_override: yes"), NULL, NULL},
     /* modules and secrets */
     {ALIAS(GOOD "authenticationparameters: [" CANARY ", x]"),
      "5: aliases a: authenticationparameters: 2 parameters for 1 modules", ""},
@@ -223,6 +309,12 @@ static void test_no_errors_that_follow(void)
     CU_ASSERT_EQUAL(errors.n, 1);
     load_text(ALIAS(SECRET ", ra.endentityprofile: X, ra.certificateprofile: ProfileDefault, "
                            "ra.caname: ProfileDefault"));
+    CU_ASSERT_EQUAL(errors.n, 1);
+    load_text(KEY_ID("{EE1: {}}", "ra.certificateprofile: CP1, ra.caname: ProfileDefault"));
+    CU_ASSERT_EQUAL(errors.n, 1);
+    load_text(SERVER CAS "certificate_profiles: {CP1: {overridable_extensions: 1.2.3,\n"
+                         "allow_extension_override: perhaps}}\n" EES1
+                         "aliases: {a: {" MODE GOOD SECRET "}}\n");
     CU_ASSERT_EQUAL(errors.n, 1);
     load_text(ALIAS(GOOD "authenticationparameters: {file: missing}"));
     CU_ASSERT_EQUAL(errors.n, 1);

@@ -3,6 +3,8 @@
  */
 #include "config.h"
 
+#include <openssl/crypto.h>
+
 #include "conf_test.h"
 
 static const char complete[] =
@@ -25,7 +27,7 @@ static const char complete[] =
     "    cmp_ra_auth_secret: {file: secret}\n"
     "    crl: {file: out.crl, validity: 12h}\n"
     "    urls: {crl: 'http://a/crl', ocsp: 'http://a/ocsp', issuer: 'https://a/ca'}\n"
-    "    finish_user: yes\n"
+    "    finish_user: no\n"
     "    signature_digest: sha384\n"
     "  Other CA:\n"
     "    certificate: ca.crt\n"
@@ -37,6 +39,13 @@ static const char complete[] =
     "    key_usage: [digitalSignature, contentCommitment, decipherOnly]\n"
     "    extended_key_usage: [clientAuth, cmcRA, 1.2.3.4]\n"
     "    available_cas: [ManagementCA]\n"
+    "    allow_validity_override: yes\n"
+    "    allow_key_usage_override: yes\n"
+    "    allow_extension_override: yes\n"
+    "    overridable_extensions: [extKeyUsage, 1.2.3, subjectAltName, certificatePolicies]\n"
+    "    non_overridable_extensions: [tlsFeature, qcStatements]\n"
+    "    allow_dn_override: yes\n"
+    "    allow_serial_override: yes\n"
     "  PLAIN:\n"
     "end_entity_profiles:\n"
     "  EMPTY:\n"
@@ -45,6 +54,11 @@ static const char complete[] =
     "    default_certificate_profile: ENDUSER\n"
     "    available_cas: ManagementCA\n"
     "    default_ca: ManagementCA\n"
+    "    allowed_requests: 3\n"
+    "    renew_days_before_expiry: 30\n"
+    "    allow_merge_dn: yes\n"
+    "    allow_multi_value_rdns: yes\n"
+    "  PLAIN:\n"
     "aliases:\n"
     "  factory:\n"
     "    operationmode: ra\n"
@@ -59,6 +73,15 @@ static const char complete[] =
     "    ra.endentityprofile: EMPTY\n"
     "    ra.certificateprofile: ProfileDefault\n"
     "    ra.caname: ProfileDefault\n"
+    "    ra.passwordgenparams: {file: secret}\n"
+    "    ra.allowcustomcertserno: yes\n"
+    "    allowraverifypopo: yes\n"
+    "    extendedvalidation: yes\n"
+    "    login_attempts: 5\n"
+    "    unique_public_key: yes\n"
+    "    unique_subject_dn: yes\n"
+    "    single_active_certificate: yes\n"
+    "    popo_input: identical\n"
     "    implicit_confirm: no\n"
     "    confirm_wait_time: 60\n"
     "    transaction_retention: 10m\n"
@@ -83,7 +106,12 @@ static const char complete[] =
     "    conformance: ejbca\n"
     "    operationmode: ra\n"
     "    authenticationmodule: [HMAC]\n"
-    "    require_protection: no\n";
+    "    require_protection: no\n"
+    "  clients:\n"
+    "    authenticationmodule: HMAC\n"
+    "    cas: [Other CA]\n"
+    "    end_entity_profiles: EMPTY\n"
+    "    ra.caname: KeyId\n";
 
 static int is_secret(const CMPSRV_SECRET *s, const char *text)
 {
@@ -146,12 +174,14 @@ static void test_complete_ca(void)
     CU_ASSERT_EQUAL(ca->crl_validity, 12 * 3600000);
     CU_ASSERT_STRING_EQUAL(ca->url_issuer, "https://a/ca");
     CU_ASSERT_EQUAL(ca->signature_digest, 8);
+    CU_ASSERT(!ca->finish_user);
     ca = cmpsrv_conf_ca(conf, "Other CA");
     CU_ASSERT_FATAL(ca != NULL);
     CU_ASSERT_STRING_EQUAL(ca->issuer.key, "pkcs11:object=x?pin-value=1234");
     CU_ASSERT(ca->cmp_signer.certificate == NULL && ca->cmp_ra_auth_secret == NULL);
     CU_ASSERT(ca->crl_file == NULL && ca->url_crl == NULL);
     CU_ASSERT(ca->crl_validity == 7 * 86400000LL && ca->signature_digest == 4);
+    CU_ASSERT(ca->finish_user);
     CU_ASSERT(cmpsrv_conf_ca(conf, "managementca") == NULL);
     unload();
 }
@@ -174,11 +204,49 @@ static void test_complete_profiles(void)
     p = &conf->cert_profiles[1];
     CU_ASSERT(p->key_algorithms.n == 6 && p->validity == 730 * 86400000LL);
     CU_ASSERT(p->key_usage == (1 | 4) && p->extended_key_usage.n == 2 && p->available_cas.n == 0);
-    CU_ASSERT_EQUAL_FATAL(conf->ee_profiles_n, 1);
+    CU_ASSERT_EQUAL_FATAL(conf->ee_profiles_n, 2);
     CU_ASSERT_EQUAL(conf->ee_profiles[0].available_certificate_profiles.n, 2);
     CU_ASSERT_EQUAL(conf->ee_profiles[0].available_cas.n, 1);
     CU_ASSERT_STRING_EQUAL(conf->ee_profiles[0].default_ca, "ManagementCA");
     CU_ASSERT_STRING_EQUAL(conf->ee_profiles[0].default_certificate_profile, "ENDUSER");
+    unload();
+}
+
+static void test_complete_overrides(void)
+{
+    static const char *const may[] = {"2.5.29.37", "1.2.3", "2.5.29.17", "2.5.29.32"};
+    static const char *const may_not[] = {"1.3.6.1.5.5.7.1.24", "1.3.6.1.5.5.7.1.3"};
+    const CMPSRV_CONF_CERT_PROFILE *p;
+
+    load_complete();
+    p = &conf->cert_profiles[0];
+    CU_ASSERT(p->allow_validity_override && p->allow_key_usage_override);
+    CU_ASSERT(p->allow_extension_override && p->allow_dn_override && p->allow_serial_override);
+    CU_ASSERT_EQUAL_FATAL(p->overridable_extensions.n, CMPSRV_ARRAY_SIZE(may));
+    for (size_t i = 0; i < CMPSRV_ARRAY_SIZE(may); i++)
+        CU_ASSERT_STRING_EQUAL(p->overridable_extensions.v[i], may[i]);
+    CU_ASSERT_EQUAL_FATAL(p->non_overridable_extensions.n, CMPSRV_ARRAY_SIZE(may_not));
+    for (size_t i = 0; i < CMPSRV_ARRAY_SIZE(may_not); i++)
+        CU_ASSERT_STRING_EQUAL(p->non_overridable_extensions.v[i], may_not[i]);
+    p = &conf->cert_profiles[1];
+    CU_ASSERT(!p->allow_validity_override && !p->allow_key_usage_override);
+    CU_ASSERT(!p->allow_extension_override && !p->allow_dn_override && !p->allow_serial_override);
+    CU_ASSERT(p->overridable_extensions.n == 0 && p->non_overridable_extensions.n == 0);
+    unload();
+}
+
+static void test_complete_ee_profiles(void)
+{
+    const CMPSRV_CONF_EE_PROFILE *p;
+
+    load_complete();
+    p = &conf->ee_profiles[0];
+    CU_ASSERT(p->allowed_requests == 3 && p->renewal_window == 30 * 86400000LL);
+    CU_ASSERT(p->allow_merge_dn && p->allow_multi_value_rdns);
+    p = &conf->ee_profiles[1];
+    CU_ASSERT(p->allowed_requests == 1 && p->renewal_window == 0);
+    CU_ASSERT(!p->allow_merge_dn && !p->allow_multi_value_rdns);
+    CU_ASSERT(p->subject_dn.n == 0 && p->subject_alt_name.n == 0);
     unload();
 }
 
@@ -187,7 +255,7 @@ static void test_complete_alias(void)
     const CMPSRV_CONF_ALIAS *a;
 
     load_complete();
-    CU_ASSERT_EQUAL(conf->aliases_n, 3);
+    CU_ASSERT_EQUAL(conf->aliases_n, 4);
     a = cmpsrv_conf_alias(conf, "factory-not", 7);
     CU_ASSERT_FATAL(a != NULL);
     CU_ASSERT(a->ra_mode && a->modules_n == 2);
@@ -208,6 +276,101 @@ static void test_complete_alias(void)
     CU_ASSERT(a->unconfirmed == CMPSRV_UNCONFIRMED_KEEP && a->allow_mac_rr);
     CU_ASSERT(a->capubs_in == CMPSRV_CAPUBS_ALL && a->p10cr_certreqid == 0);
     CU_ASSERT(a->transaction_id_min == 8 && a->message_time_tolerance == -1 && a->certreqid_any);
+    CU_ASSERT(is_secret(a->password, CANARY "-file") && a->allow_custom_serial);
+    CU_ASSERT(a->allow_ra_verified && a->popo_input_identical && a->login_attempts == 5);
+    CU_ASSERT(a->unique_public_key && a->unique_subject_dn && a->single_active_certificate);
+    CU_ASSERT(!a->ee_profile_is_key_id && !a->cert_profile_is_key_id && !a->ca_is_key_id);
+    unload();
+}
+
+static void test_client_scope(void)
+{
+    const CMPSRV_CONF_ALIAS *a;
+
+    load_complete();
+    a = cmpsrv_conf_alias(conf, "clients", 7);
+    CU_ASSERT_FATAL(a != NULL && a->cas.n == 1 && a->end_entity_profiles.n == 1);
+    CU_ASSERT_STRING_EQUAL(a->cas.v[0], "Other CA");
+    CU_ASSERT_STRING_EQUAL(a->end_entity_profiles.v[0], "EMPTY");
+    CU_ASSERT(!a->ca_is_key_id && a->ca == NULL && a->ee_profile == NULL);
+    unload();
+}
+
+/* As the file could have them; no secret. */
+static void test_values_shown(void)
+{
+    static const struct {
+        const char *alias, *key, *value;
+    } cases[] = {
+        {"factory", "conformance", "rfc9483"},
+        {"factory", "operationmode", "ra"},
+        {"factory", "responseprotection", "pbe"},
+        {"factory", "defaultca", "Other CA"},
+        {"factory", "implicit_confirm", "no"},
+        {"factory", "confirm_wait_time", "60s"},
+        {"factory", "message_time_tolerance", "off"},
+        {"factory", "pbm_iterations", "500..600"},
+        {"factory", "macs", "hmac-sha256, hmac-sha512"},
+        {"factory", "capubs_in", "ip, cp, kup"},
+        {"factory", "p10cr_certreqid", "0"},
+        {"factory", "popo_input", "identical"},
+        {"factory", "login_attempts", "5"},
+        {"factory", "ra.passwordgenparams", "a secret"},
+        {"factory", "ra.namegenerationparameters", "device"},
+        {"factory", "cas", "any"},
+        {"short", "capubs_in", "ip"},
+        {"short", "defaultca", ""},
+        {"short", "login_attempts", "-1"},
+        {"short", "popo_input", "badPOP"},
+        {"short", "ra.passwordgenparams", "random"},
+        {"clients", "cas", "Other CA"},
+        {"clients", "operationmode", "client"},
+        /* elsewhere, or nowhere */
+        {"factory", "authenticationmodule", NULL},
+        {"factory", "authenticationparameters", NULL},
+        {"factory", "ra.caname", NULL},
+        {"factory", "ra.endentityprofile", NULL},
+        {"factory", "ra.certificateprofile", NULL},
+        {"factory", "extendedvalidation", NULL},
+        {"factory", "approval", NULL},
+        {"factory", "no_such_key", NULL},
+    };
+
+    load_complete();
+    for (size_t i = 0; i < CMPSRV_ARRAY_SIZE(cases); i++) {
+        const CMPSRV_CONF_ALIAS *a =
+            cmpsrv_conf_alias(conf, cases[i].alias, strlen(cases[i].alias));
+        char *value;
+
+        CU_ASSERT_FATAL(a != NULL);
+        value = cmpsrv_conf_alias_value(a, cases[i].key);
+        CU_ASSERT((value == NULL) == (cases[i].value == NULL));
+        if (value != NULL && cases[i].value != NULL)
+            CU_ASSERT_STRING_EQUAL(value, cases[i].value);
+        OPENSSL_free(value);
+    }
+    unload();
+}
+
+/* Every setting of an alias that is served is shown, but for those that it keeps in another form.
+ */
+static void test_all_values_shown(void)
+{
+    size_t n, hidden = 0;
+    const CMPSRV_CONF_KEY *k = cmpsrv_conf_schema(&n);
+
+    load_complete();
+    for (size_t i = 0; i < n; i++) {
+        char *value;
+
+        if (strcmp(k[i].section, "aliases") != 0 || !k[i].supported)
+            continue;
+        value = cmpsrv_conf_alias_value(&conf->aliases[0], k[i].key);
+        hidden += value == NULL;
+        CU_ASSERT(value == NULL || strstr(value, CANARY) == NULL);
+        OPENSSL_free(value);
+    }
+    CU_ASSERT_EQUAL(hidden, 6);
     unload();
 }
 
@@ -234,6 +397,10 @@ static void test_defaults_rfc9483(void)
     CU_ASSERT_STRING_EQUAL(a->namegeneration_postfix, "");
     CU_ASSERT(a->ca == &conf->cas[0] && a->cert_profile == &conf->cert_profiles[0]);
     CU_ASSERT(a->modules_n == 1 && a->modules[0].parameter == NULL);
+    CU_ASSERT(a->password == NULL && !a->allow_custom_serial && !a->allow_ra_verified);
+    CU_ASSERT(!a->popo_input_identical && a->login_attempts == -1 && !a->unique_public_key);
+    CU_ASSERT(!a->unique_subject_dn && !a->single_active_certificate);
+    CU_ASSERT(a->cas.n == 0 && a->end_entity_profiles.n == 0);
     unload();
 }
 
@@ -248,6 +415,7 @@ static void test_defaults_ejbca(void)
     CU_ASSERT(a->unconfirmed == CMPSRV_UNCONFIRMED_KEEP && a->allow_mac_rr);
     CU_ASSERT(a->capubs_in == CMPSRV_CAPUBS_ALL && a->p10cr_certreqid == 0);
     CU_ASSERT(a->transaction_id_min == 1 && a->message_time_tolerance == -1 && a->certreqid_any);
+    CU_ASSERT(a->popo_input_identical);
     unload();
 }
 
@@ -353,6 +521,8 @@ static void test_file_limits(void)
 }
 
 TEST_MAIN("conf load", TEST(test_complete_server), TEST(test_complete_ca),
-          TEST(test_complete_profiles), TEST(test_complete_alias), TEST(test_defaults_rfc9483),
+          TEST(test_complete_profiles), TEST(test_complete_overrides),
+          TEST(test_complete_ee_profiles), TEST(test_client_scope), TEST(test_values_shown),
+          TEST(test_all_values_shown), TEST(test_complete_alias), TEST(test_defaults_rfc9483),
           TEST(test_defaults_ejbca), TEST(test_server_defaults), TEST(test_key_uris),
           TEST(test_not_our_yaml), TEST(test_file_limits))

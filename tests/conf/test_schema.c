@@ -6,6 +6,7 @@
  */
 #include "config.h"
 
+#include "conf/conf_local.h"
 #include "conf_test.h"
 
 /* What has to be there for a configuration to load; a key under test takes the place of its row. */
@@ -112,6 +113,8 @@ static const struct {
                                  "{env: CMPSRV_TEST_UNSET_" CANARY "}", "{" CANARY ": x}",
                                  "{file: secret, env: " CANARY "}", "[" CANARY "]",
                                  "{file: [" CANARY "]}", "{" CANARY "}")},
+    {"random, or text", WRONG("''", "", "{file: empty}", "{file: missing}", "[random]",
+                              "{env: CMPSRV_TEST_UNSET_" CANARY "}", "{" CANARY ": x}")},
     {"DN, or a DN attribute", WRONG("''", "\"a\\x01b\"")},
     {"text of a DN", WRONG("\"a\\x01b\"", "''")},
     {"octets in hex", WRONG("0", "0x00", "zz", "''", "00 11")},
@@ -169,6 +172,58 @@ static void test_wrong_value(void)
     unload();
 }
 
+static void test_bounds(void)
+{
+    static const struct {
+        const char *section, *key, *value;
+        int is_good;
+    } cases[] = {
+        {"aliases", "login_attempts", "-1", 1},
+        {"aliases", "login_attempts", "1", 1},
+        {"aliases", "login_attempts", "1000", 1},
+        {"aliases", "login_attempts", "0", 0},
+        {"aliases", "login_attempts", "-2", 0},
+        {"aliases", "login_attempts", "1001", 0},
+        {"end_entity_profiles", "allowed_requests", "1", 1},
+        {"end_entity_profiles", "allowed_requests", "1000000", 1},
+        {"end_entity_profiles", "allowed_requests", "0", 0},
+        {"end_entity_profiles", "allowed_requests", "-1", 0},
+        {"end_entity_profiles", "allowed_requests", "1000001", 0},
+        {"end_entity_profiles", "renew_days_before_expiry", "0", 1},
+        {"end_entity_profiles", "renew_days_before_expiry", "3650", 1},
+        {"end_entity_profiles", "renew_days_before_expiry", "-1", 0},
+        {"end_entity_profiles", "renew_days_before_expiry", "3651", 0},
+        {"end_entity_profiles", "renew_days_before_expiry", "7d", 0},
+    };
+
+    for (size_t i = 0; i < CMPSRV_ARRAY_SIZE(cases); i++) {
+        CMPSRV_CONF_KEY k = {cases[i].section, cases[i].key, "", "", "", 1};
+
+        if (!cases[i].is_good) {
+            CU_ASSERT(is_refused(&k, cases[i].value, "; allowed: integer "));
+            continue;
+        }
+        load_with(&k, cases[i].value);
+        CU_ASSERT(conf != NULL);
+    }
+    unload();
+}
+
+static void test_long_password(void)
+{
+    CMPSRV_CONF_KEY k = {"aliases", "ra.passwordgenparams", "", "", "", 1};
+    char text[1026];
+
+    memset(text, 'x', sizeof(text) - 1);
+    text[1025] = '\0';
+    CU_ASSERT(is_refused(&k, text, "longer than 1024 octets; allowed: random, or text"));
+    text[1024] = '\0';
+    load_with(&k, text);
+    CU_ASSERT_FATAL(conf != NULL);
+    CU_ASSERT_EQUAL(cmpsrv_secret_get0(conf->aliases[0].password).n, 1024);
+    unload();
+}
+
 static void test_not_supported_yet(void)
 {
     static const char *const values[] = {CANARY, "[" CANARY "]", "{a: " CANARY "}", "12345"};
@@ -223,11 +278,8 @@ static void test_off_values(void)
         {"vendorca", "[]", 1},
         {"vendorca", "", 1},
         {"vendorca", "[a]", 0},
-        {"popo_input", "identical", 1},
-        {"popo_input", "badPOP", 1},
-        {"popo_input", "identical|badPOP", 0},
-        {"login_attempts", "-1", 1},
-        {"login_attempts", "5", 0},
+        {"keygen_package", "rfc", 1},
+        {"keygen_package", "rfc|privatekeyinfo", 0},
         {"racertificatepath", "/x", 0},
     };
 
@@ -252,9 +304,6 @@ static void test_later_words(void)
         {"server", "store", "postgresql://h/d", "postgresql://: not supported yet"},
         {"aliases", "operationmode", "proxy", "is not known"},
         {"aliases", "authenticationmodule", CANARY, "unknown module"},
-        {"aliases", "ra.caname", "KeyId", "KeyId: not supported yet"},
-        {"aliases", "ra.certificateprofile", "KeyId", "KeyId: not supported yet"},
-        {"aliases", "ra.endentityprofile", "KeyId", "KeyId: not supported yet"},
     };
 
     for (size_t i = 0; i < CMPSRV_ARRAY_SIZE(cases); i++) {
@@ -271,7 +320,9 @@ static void test_table_is_sound(void)
     const CMPSRV_CONF_KEY *k = cmpsrv_conf_schema(&n);
 
     CU_ASSERT(n > 100);
-    for (size_t i = 0; i < n; i++) {
+    for (size_t i = 0, in_section = 0; i < n; i++) {
+        in_section = i > 0 && strcmp(k[i].section, k[i - 1].section) == 0 ? in_section + 1 : 1;
+        CU_ASSERT(in_section <= CONF_MAX_KEYS);
         CU_ASSERT(k[i].help != NULL && k[i].help[0] != '\0' && strchr(k[i].help, '\n') == NULL);
         CU_ASSERT(k[i].type != NULL && k[i].type[0] != '\0' && k[i].dflt != NULL);
         /* the rows of a section stand together, each key once */
@@ -284,5 +335,5 @@ static void test_table_is_sound(void)
 }
 
 TEST_MAIN("conf schema", TEST(test_table_is_sound), TEST(test_wrong_kind), TEST(test_wrong_value),
-          TEST(test_not_supported_yet), TEST(test_default_is_accepted), TEST(test_off_values),
-          TEST(test_later_words))
+          TEST(test_bounds), TEST(test_long_password), TEST(test_not_supported_yet),
+          TEST(test_default_is_accepted), TEST(test_off_values), TEST(test_later_words))
