@@ -5,5 +5,5 @@ EXTRA_DIST += interop/README.md interop/conftest.py interop/der.py interop/forge
     interop/test_message_show.py interop/test_modules.py interop/test_newer_clients.py interop/test_oracle.py interop/test_oracle_free.py interop/test_race.py \
     interop/test_reload.py interop/test_rr.py \
     interop/test_secrets.py interop/test_signed.py interop/test_stock_client.py interop/test_sweep.py \
-    interop/test_systemd.py interop/test_tls.py interop/test_transactions.py interop/test_watch.py \
+    interop/test_systemd.py interop/test_tls.py interop/test_transactions.py interop/test_vendor.py interop/test_watch.py \
     interop/tlspki.py
