@@ -42,5 +42,6 @@ EXTRA_DIST += \
     interop/test_tenants.py \
     interop/test_tls.py \
     interop/test_transactions.py \
+    interop/test_vendor.py \
     interop/test_watch.py \
     interop/tlspki.py

@@ -36,6 +36,19 @@ typedef struct cmpsrv_ra_st CMPSRV_RA;
 CMPSRV_RA *cmpsrv_ra_load(const CMPSRV_CONF_RA *conf, CMPSRV_CONF_ERRORS *errors);
 void cmpsrv_ra_free(CMPSRV_RA *ra);
 
+/* vendor.c: a row of `vendor_cas`, whose certificates are trusted as an alias says. */
+typedef struct cmpsrv_vendor_ca_st CMPSRV_VENDOR_CA;
+/* NULL with an error: a file whose first certificate is none, no CA, or not valid at `now` (ms
+ * UTC), or that goes on with something else than its issuers. */
+CMPSRV_VENDOR_CA *cmpsrv_vendor_ca_load(OSSL_LIB_CTX *libctx, const char *propq,
+                                        const CMPSRV_CONF_VENDOR_CA *conf, int64_t now,
+                                        CMPSRV_CONF_ERRORS *errors);
+void cmpsrv_vendor_ca_free(CMPSRV_VENDOR_CA *ca);
+/* Whether a certificate of a vendor may sign such a message: the alias is in vendor mode and it is
+ * ir or cr, or goes on with a transaction (NULL: there is none) that one of those opened. */
+int cmpsrv_vendor_may_sign(const CMPSRV_CONF_ALIAS *alias, int body, int is_first,
+                           const CMPSRV_TXN *txn);
+
 /* chain.c: certificates whose path has been checked, so that it is done once. Any thread. */
 typedef struct cmpsrv_chains_st CMPSRV_CHAINS;
 CMPSRV_CHAINS *cmpsrv_chains_new(void);
@@ -48,7 +61,9 @@ typedef struct cmpsrv_auth_input_st {
     const CMPSRV_CONF_ALIAS *alias;
     const CMPSRV_CONF_CA *ca; /* whose cmp_ra_auth_secret counts; may be NULL */
     /* client mode: */
-    const char *entity;         /* the end entity that it should be; "": nobody was found */
+    const char *entity;         /* the end entity that it should be; "": nobody was found. Of a
+                                   signature with a vendor's certificate: the one that the alias
+                                   names by the subject of it */
     CMPSRV_SECRET *entity_code; /* its code; NULL: there is none that a MAC could be checked with,
                                    for the reason in entity_problem */
     const char *entity_problem;
@@ -59,6 +74,8 @@ typedef struct cmpsrv_auth_input_st {
     void *ops_arg;
     CMPSRV_RA *const *ras; /* all of the configuration */
     size_t ras_n;
+    CMPSRV_VENDOR_CA *const *vendor_cas; /* the same */
+    size_t vendor_cas_n;
     CMPSRV_CHAINS *chains;
     int is_first;          /* the message opens a transaction */
     const CMPSRV_TXN *txn; /* the one that it goes on with, or NULL. Its signer counts where the

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Path validation of a signer's certificate (RFC 5280 6) up to the CA that must have issued it, and
- * a table of those that have passed, so that it is done once a certificate. What may change after,
- * the dates and the status in the store, is looked at every time; a reload starts with an empty
- * table. Only certificates that are in our store come here.
+ * Path validation of a signer's certificate (RFC 5280 6), and a table of those that have passed, so
+ * that it is done once a certificate. What may change after, the dates and the status in the store,
+ * is looked at every time; a reload starts with an empty table. Certificates of our own CAs come
+ * here from the store, those of vendors after vendor.c has verified their signatures: no stranger's
+ * octets.
  */
 #include "config.h"
 
@@ -22,8 +23,9 @@
 struct cmpsrv_chains_st {
     pthread_mutex_t lock;
     struct slot {
-        unsigned char key[CMPSRV_HASH]; /* SHA-256 of the CA's id and the certificate */
+        unsigned char key[CMPSRV_HASH]; /* of the CA, the certificate, and whatever else counted */
         X509 *cert;
+        int64_t from, until; /* ms UTC: when all of its path is valid */
     } slots[SLOTS];
 };
 
@@ -51,19 +53,21 @@ static struct slot *slot_of(CMPSRV_CHAINS *c, const unsigned char key[CMPSRV_HAS
     return &c->slots[(key[0] << 8 | key[1]) % SLOTS];
 }
 
-static X509 *get1(CMPSRV_CHAINS *c, const unsigned char key[CMPSRV_HASH])
+X509 *cmpsrv_chains_get1(CMPSRV_CHAINS *c, const unsigned char key[CMPSRV_HASH], int64_t now)
 {
     struct slot *s = slot_of(c, key);
     X509 *found = NULL;
 
     pthread_mutex_lock(&c->lock);
-    if (s->cert != NULL && memcmp(s->key, key, CMPSRV_HASH) == 0 && X509_up_ref(s->cert))
+    if (s->cert != NULL && memcmp(s->key, key, CMPSRV_HASH) == 0 && s->from <= now &&
+        now <= s->until && X509_up_ref(s->cert))
         found = s->cert;
     pthread_mutex_unlock(&c->lock);
     return found;
 }
 
-static void put(CMPSRV_CHAINS *c, const unsigned char key[CMPSRV_HASH], X509 *cert)
+void cmpsrv_chains_put(CMPSRV_CHAINS *c, const unsigned char key[CMPSRV_HASH], X509 *cert,
+                       int64_t from, int64_t until)
 {
     struct slot *s = slot_of(c, key);
 
@@ -72,6 +76,8 @@ static void put(CMPSRV_CHAINS *c, const unsigned char key[CMPSRV_HASH], X509 *ce
     pthread_mutex_lock(&c->lock);
     X509_free(s->cert);
     s->cert = cert;
+    s->from = from;
+    s->until = until;
     memcpy(s->key, key, CMPSRV_HASH);
     pthread_mutex_unlock(&c->lock);
 }
@@ -85,8 +91,8 @@ static int make_key(const CMPSRV_AUTH_CA *ca, CMPSRV_SLICE der, unsigned char ke
            cmpsrv_sha256(cmpsrv_slice(both, sizeof(both)), key);
 }
 
-static int check_dates(const CMPSRV_AUTH_INPUT *in, const CMPSRV_AUTH_CA *ca,
-                       const CMPSRV_CERT_VIEW *view, CMPSRV_REFUSAL *why)
+int cmpsrv_chain_check_dates(const CMPSRV_AUTH_INPUT *in, const CMPSRV_CERT_VIEW *view,
+                             CMPSRV_REFUSAL *why)
 {
     char when[25];
 
@@ -96,20 +102,25 @@ static int check_dates(const CMPSRV_AUTH_INPUT *in, const CMPSRV_AUTH_CA *ca,
             "RFC 5280 6.1.3: the signer's certificate is not valid %s %s",
             in->now < view->not_before ? "before" : "after",
             cmpsrv_time_iso(in->now < view->not_before ? view->not_before : view->not_after, when));
+    return 1;
+}
+
+static int check_ca_dates(const CMPSRV_AUTH_INPUT *in, const CMPSRV_AUTH_CA *ca,
+                          CMPSRV_REFUSAL *why)
+{
     return in->now <= ca->not_after ||
            cmpsrv_refuse(why, CMPSRV_R_SIGNER_NOT_TRUSTED, "the signer's CA has expired");
 }
 
-/* The CA is the anchor and there is nothing between: so it has issued the certificate itself. */
-static int verify_path(const CMPSRV_AUTH_INPUT *in, const CMPSRV_AUTH_CA *ca, X509 *cert,
-                       CMPSRV_REFUSAL *why)
+int cmpsrv_chain_verify(const CMPSRV_AUTH_INPUT *in, X509 *anchor, STACK_OF(X509) * between,
+                        X509 *cert, CMPSRV_REFUSAL *why)
 {
     X509_STORE *anchors = X509_STORE_new();
     X509_STORE_CTX *ctx = X509_STORE_CTX_new_ex(in->libctx, in->propq);
     int ok = 0;
 
-    if (anchors == NULL || ctx == NULL || !X509_STORE_add_cert(anchors, ca->cert) ||
-        !X509_STORE_CTX_init(ctx, anchors, cert, NULL)) {
+    if (anchors == NULL || ctx == NULL || !X509_STORE_add_cert(anchors, anchor) ||
+        !X509_STORE_CTX_init(ctx, anchors, cert, between)) {
         cmpsrv_fail(why, "cannot set up path validation");
         goto end;
     }
@@ -126,30 +137,41 @@ end:
     return ok;
 }
 
+X509 *cmpsrv_chain_decode(const CMPSRV_AUTH_INPUT *in, CMPSRV_SLICE der)
+{
+    const unsigned char *p = der.p;
+    X509 *cert = X509_new_ex(in->libctx, in->propq);
+
+    if (cert != NULL && d2i_X509(&cert, &p, (long)der.n) != NULL)
+        return cert;
+    X509_free(cert);
+    ERR_clear_error();
+    return NULL;
+}
+
 X509 *cmpsrv_chain_check(const CMPSRV_AUTH_INPUT *in, const CMPSRV_AUTH_CA *ca,
                          const CMPSRV_CERT_VIEW *view, CMPSRV_REFUSAL *why)
 {
-    const unsigned char *p = view->der.p;
     unsigned char key[CMPSRV_HASH];
     X509 *cert;
 
-    if (!check_dates(in, ca, view, why))
+    if (!cmpsrv_chain_check_dates(in, view, why) || !check_ca_dates(in, ca, why))
         return NULL;
     if (!make_key(ca, view->der, key)) {
         cmpsrv_fail(why, "cannot hash a certificate");
         return NULL;
     }
-    if ((cert = get1(in->chains, key)) != NULL)
+    if ((cert = cmpsrv_chains_get1(in->chains, key, in->now)) != NULL)
         return cert;
-    if ((cert = X509_new_ex(in->libctx, in->propq)) == NULL ||
-        d2i_X509(&cert, &p, (long)view->der.n) == NULL) {
-        X509_free(cert);
-        ERR_clear_error();
+    if ((cert = cmpsrv_chain_decode(in, view->der)) == NULL) {
         cmpsrv_refuse(why, CMPSRV_R_SIGNER_NOT_TRUSTED, "the signer's certificate is not readable");
         return NULL;
     }
-    if (verify_path(in, ca, cert, why)) {
-        put(in->chains, key, cert);
+    /* The CA is the anchor and there is nothing between: so it has issued the certificate itself.
+     */
+    if (cmpsrv_chain_verify(in, ca->cert, NULL, cert, why)) {
+        cmpsrv_chains_put(in->chains, key, cert, view->not_before,
+                          view->not_after < ca->not_after ? view->not_after : ca->not_after);
         return cert;
     }
     X509_free(cert);

@@ -3,9 +3,10 @@
  * Module EndEntityCertificate: a signature with a certificate that is in our store and active; in
  * RA mode one that the named CA issued, whose owner is an RA as ra.c says, in client mode the end
  * entity's own. The certificate is looked for in the store before anything of it reaches libcrypto,
- * so that only what we issued ourselves is ever decoded. `EJBCA:` there the signer is the last
- * certificate of extraCerts that is no CA, and any CA below the same root will do; here it is the
- * one that senderKID names, else the first, and its issuer is the named CA itself.
+ * so that only what we issued ourselves is ever decoded; vendor.c sees to certificates of vendors.
+ * `EJBCA:` there the signer is the last certificate of extraCerts that is no CA, and any CA below
+ * the same root will do; here it is the one that senderKID names, else the first, and its issuer is
+ * the named CA itself.
  */
 #include "config.h"
 
@@ -67,17 +68,12 @@ static int check_header(const CMPSRV_PKIMSG *m, const CMPSRV_CERT_VIEW *view, CM
 /* ---- whether it may be trusted -----------------------------------------------------------------
  */
 
-/* RA mode: the CA that the alias names. Client mode: whichever has issued the certificate. */
-static int find_ca(const CMPSRV_AUTH_INPUT *in, const CMPSRV_CONF_MODULE *row,
-                   const CMPSRV_CERT_VIEW *view, CMPSRV_AUTH_CA *ca, CMPSRV_REFUSAL *why)
-{
-    if (in->alias->ra_mode)
-        return in->ops->ca(in->ops_arg, row->ca, ca) ||
-               cmpsrv_fail(why, "CA %s is not loaded", row->ca->name);
-    return in->ops->issuer(in->ops_arg, view, ca) ||
-           cmpsrv_refuse(why, CMPSRV_R_SIGNER_NOT_TRUSTED,
-                         "RFC 9483 3.5: the signer's certificate is of no CA of ours");
-}
+/* Who answers for the signer, and for whom it acts. */
+typedef struct origin_st {
+    const CMPSRV_CONF_CA *ca; /* that issued its certificate; NULL: a vendor's did */
+    char source[128];
+    char owner[256];
+} ORIGIN;
 
 /* It is ours, octet by octet, and active; gives its owner. */
 static int check_status(const CMPSRV_AUTH_INPUT *in, const CMPSRV_AUTH_CA *ca,
@@ -105,6 +101,52 @@ static int check_status(const CMPSRV_AUTH_INPUT *in, const CMPSRV_AUTH_CA *ca,
     return status == CMPSRV_CERT_ACTIVE ||
            cmpsrv_refuse(why, CMPSRV_R_SIGNER_NOT_TRUSTED,
                          "RFC 9483 3.5: the signer's certificate was not confirmed yet");
+}
+
+static X509 *check_own(const CMPSRV_AUTH_INPUT *in, const CMPSRV_AUTH_CA *ca,
+                       const CMPSRV_CERT_VIEW *view, ORIGIN *o, CMPSRV_REFUSAL *why)
+{
+    if (!check_status(in, ca, view, o->owner, why))
+        return NULL;
+    o->ca = ca->conf;
+    snprintf(o->source, sizeof(o->source), "ca:%.100s", ca->conf->name);
+    return cmpsrv_chain_check(in, ca, view, why);
+}
+
+/* The end entity was looked for by the name that the subject of this certificate gives it. */
+static X509 *check_vendors(const CMPSRV_AUTH_INPUT *in, const CMPSRV_CERT_VIEW *view, ORIGIN *o,
+                           CMPSRV_REFUSAL *why)
+{
+    const CMPSRV_CONF_VENDOR_CA *vendor;
+    X509 *cert = cmpsrv_vendor_check(in, view, &vendor, why);
+
+    if (cert == NULL)
+        return NULL;
+    o->ca = NULL;
+    snprintf(o->source, sizeof(o->source), "vendor%s%.100s", vendor == NULL ? "" : ":",
+             vendor == NULL ? "" : vendor->name);
+    snprintf(o->owner, sizeof(o->owner), "%s", in->entity);
+    return cert;
+}
+
+/* The certificate, decoded, once it may be trusted. RA mode: it is of the CA that the alias names.
+ * Client mode: of whichever has issued it, or of a vendor. */
+static X509 *check_origin(const CMPSRV_AUTH_INPUT *in, const CMPSRV_CONF_MODULE *row,
+                          const CMPSRV_CERT_VIEW *view, ORIGIN *o, CMPSRV_REFUSAL *why)
+{
+    CMPSRV_AUTH_CA ca;
+
+    if (in->alias->ra_mode && !in->ops->ca(in->ops_arg, row->ca, &ca)) {
+        cmpsrv_fail(why, "CA %s is not loaded", row->ca->name);
+        return NULL;
+    }
+    if (in->alias->ra_mode || in->ops->issuer(in->ops_arg, view, &ca))
+        return check_own(in, &ca, view, o, why);
+    if (cmpsrv_vendor_may_sign(in->alias, in->msg->body_type, in->is_first, in->txn))
+        return check_vendors(in, view, o, why);
+    cmpsrv_refuse(why, CMPSRV_R_SIGNER_NOT_TRUSTED,
+                  "RFC 9483 3.5: the signer's certificate is of no CA of ours");
+    return NULL;
 }
 
 static int check_key(const CMPSRV_AUTH_INPUT *in, X509 *cert, EVP_PKEY *key, CMPSRV_REFUSAL *why)
@@ -139,18 +181,17 @@ static int verify_signature(const CMPSRV_AUTH_INPUT *in, EVP_PKEY *key, CMPSRV_R
  */
 
 /* Client mode: it acts for its owner, if that is an end entity; RA mode: for others, if it may. */
-static void fill_role(const CMPSRV_AUTH_INPUT *in, const CMPSRV_CONF_CA *ca,
-                      const CMPSRV_CERT_VIEW *view, const char *owner, CMPSRV_IDENTITY *id)
+static void fill_role(const CMPSRV_AUTH_INPUT *in, const CMPSRV_CERT_VIEW *view, const ORIGIN *o,
+                      CMPSRV_IDENTITY *id)
 {
     if (in->alias->ra_mode)
-        cmpsrv_ra_find(in, view, ca, id);
-    else if (strcmp(owner, in->entity) == 0)
-        snprintf(id->entity, sizeof(id->entity), "%s", owner);
+        cmpsrv_ra_find(in, view, o->ca, id);
+    else if (strcmp(o->owner, in->entity) == 0)
+        snprintf(id->entity, sizeof(id->entity), "%s", o->owner);
 }
 
-static int fill_identity(const CMPSRV_AUTH_INPUT *in, const CMPSRV_CONF_CA *ca,
-                         const CMPSRV_CERT_VIEW *view, const char *owner, CMPSRV_IDENTITY *id,
-                         CMPSRV_REFUSAL *why)
+static int fill_identity(const CMPSRV_AUTH_INPUT *in, const CMPSRV_CERT_VIEW *view, const ORIGIN *o,
+                         CMPSRV_IDENTITY *id, CMPSRV_REFUSAL *why)
 {
     char *subject = cmpsrv_name_text(view->subject);
 
@@ -160,10 +201,10 @@ static int fill_identity(const CMPSRV_AUTH_INPUT *in, const CMPSRV_CONF_CA *ca,
     }
     id->kind = CMPSRV_PROTECTION_SIGNATURE;
     id->module = "EndEntityCertificate";
-    snprintf(id->source, sizeof(id->source), "ca:%.100s", ca->name);
+    snprintf(id->source, sizeof(id->source), "%s", o->source);
     cmpsrv_escape(cmpsrv_slice_str(subject), id->name, sizeof(id->name));
     OPENSSL_free(subject);
-    fill_role(in, ca, view, owner, id);
+    fill_role(in, view, o, id);
     id->proven = 1;
     return 1;
 }
@@ -171,21 +212,19 @@ static int fill_identity(const CMPSRV_AUTH_INPUT *in, const CMPSRV_CONF_CA *ca,
 int cmpsrv_auth_eecert(const CMPSRV_AUTH_INPUT *in, const CMPSRV_CONF_MODULE *row,
                        CMPSRV_AUTH_RESULT *out, CMPSRV_REFUSAL *why)
 {
-    CMPSRV_AUTH_CA ca;
     CMPSRV_CERT_VIEW view;
+    ORIGIN origin;
     X509 *cert = NULL;
     EVP_PKEY *key;
-    char owner[256];
     int ok = 0;
 
     if (!cmpsrv_auth_find_signer(in->msg, in->txn, &view, why) ||
-        !check_header(in->msg, &view, why) || !find_ca(in, row, &view, &ca, why) ||
-        !check_status(in, &ca, &view, owner, why) ||
-        (cert = cmpsrv_chain_check(in, &ca, &view, why)) == NULL)
+        !check_header(in->msg, &view, why) ||
+        (cert = check_origin(in, row, &view, &origin, why)) == NULL)
         goto end;
     key = X509_get0_pubkey(cert);
     ok = check_key(in, cert, key, why) && verify_signature(in, key, why) &&
-         fill_identity(in, ca.conf, &view, owner, &out->identity, why);
+         fill_identity(in, &view, &origin, &out->identity, why);
     out->signer = view.der;
 end:
     X509_free(cert);

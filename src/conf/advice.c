@@ -46,14 +46,6 @@ static const CMPSRV_CONF_MODULE *module_of(const CMPSRV_CONF_ALIAS *a, const cha
 }
 
 /* n == 0: any. */
-static int is_available(const CMPSRV_CONF_LIST *names, const char *name)
-{
-    for (size_t i = 0; i < names->n; i++)
-        if (strcmp(names->v[i], name) == 0)
-            return 1;
-    return names->n == 0;
-}
-
 /* ---- KeyId ------------------------------------------------------------------------------------
  */
 
@@ -97,9 +89,9 @@ static int leads_somewhere(const ADVISE *x, const char *kid)
                                a->cert_profile_is_key_id ? kid : ee->default_certificate_profile);
     if (ca == NULL && (a->ca_is_key_id || ee->default_ca != NULL))
         ca = cmpsrv_conf_ca(x->conf, a->ca_is_key_id ? kid : ee->default_ca);
-    return cp != NULL && ca != NULL && is_available(&ee->available_cas, ca->name) &&
-           is_available(&ee->available_certificate_profiles, cp->name) &&
-           is_available(&cp->available_cas, ca->name);
+    return cp != NULL && ca != NULL && cmpsrv_conf_is_listed(&ee->available_cas, ca->name) &&
+           cmpsrv_conf_is_listed(&ee->available_certificate_profiles, cp->name) &&
+           cmpsrv_conf_is_listed(&cp->available_cas, ca->name);
 }
 
 /* How many senderKIDs lead somewhere: all are names of whichever the alias asks for. */
@@ -197,9 +189,10 @@ static int check_mac_rr(ADVISE *x)
 
 static int is_row_for(const CMPSRV_CONF_RA *ra, const CMPSRV_CONF_ALIAS *a)
 {
-    return is_available(&ra->aliases, a->name) &&
-           (a->ca == NULL || is_available(&ra->cas, a->ca->name)) &&
-           (a->ee_profile == NULL || is_available(&ra->end_entity_profiles, a->ee_profile->name));
+    return cmpsrv_conf_is_listed(&ra->aliases, a->name) &&
+           (a->ca == NULL || cmpsrv_conf_is_listed(&ra->cas, a->ca->name)) &&
+           (a->ee_profile == NULL ||
+            cmpsrv_conf_is_listed(&ra->end_entity_profiles, a->ee_profile->name));
 }
 
 static int check_ras(ADVISE *x)

@@ -74,14 +74,6 @@ static void check_names(CONF_LOAD *l, const CONF_ENTRY *e, const char *key, cons
                    names->v[i]);
 }
 
-static int is_available(const CMPSRV_CONF_LIST *names, const char *name)
-{
-    for (size_t i = 0; i < names->n; i++)
-        if (strcmp(names->v[i], name) == 0)
-            return 1;
-    return names->n == 0;
-}
-
 /* ---- the sections -----------------------------------------------------------------------------
  */
 
@@ -133,9 +125,9 @@ static void check_ee_profile(CONF_LOAD *l, CONF_ENTRY *e)
     check_names(l, e, "available_cas", "cas", &p->available_cas);
     check_names(l, e, "available_certificate_profiles", "certificate_profiles",
                 &p->available_certificate_profiles);
-    if (ca != NULL && !is_available(&p->available_cas, ca->name))
+    if (ca != NULL && !cmpsrv_conf_is_listed(&p->available_cas, ca->name))
         complain_at(l, e, "default_ca", "is not one of available_cas");
-    if (cp != NULL && !is_available(&p->available_certificate_profiles, cp->name))
+    if (cp != NULL && !cmpsrv_conf_is_listed(&p->available_certificate_profiles, cp->name))
         complain_at(l, e, "default_certificate_profile",
                     "is not one of available_certificate_profiles");
 }
@@ -232,7 +224,7 @@ static void check_available(CONF_LOAD *l, const CONF_ENTRY *e, const char *key, 
 {
     char quoted[80], quoted_profile[80];
 
-    if (!is_available(list, name))
+    if (!cmpsrv_conf_is_listed(list, name))
         complain_at(l, e, key, "\"%s\" is not one of %s of profile %s",
                     cmpsrv_conf_quote(name, quoted), list_key,
                     cmpsrv_conf_quote(profile, quoted_profile));
@@ -592,6 +584,53 @@ static void check_client(CONF_LOAD *l, const CONF_ENTRY *e, const CMPSRV_CONF_AL
                     "client needs server.store_key, which protects the codes");
 }
 
+/* ---- aliases: vendor mode ---------------------------------------------------------------------
+ */
+
+static int has_module(const CMPSRV_CONF_ALIAS *a, const char *name)
+{
+    for (size_t i = 0; i < a->modules_n; i++)
+        if (strcmp(a->modules[i].name, name) == 0)
+            return 1;
+    return 0;
+}
+
+/* A certificate of a vendor's CA stands for the end entity that an attribute of its subject names.
+ */
+static void check_vendor_mode(CONF_LOAD *l, const CONF_ENTRY *e, const CMPSRV_CONF_ALIAS *a)
+{
+    static const char key[] = "vendorcertificatemode";
+
+    if (a->ra_mode) {
+        complain_at(l, e, key, "yes in RA mode; allowed: operationmode client");
+        return;
+    }
+    if (a->modules_n > 0 && !has_module(a, "EndEntityCertificate"))
+        complain_at(l, e, key, "yes needs EndEntityCertificate among authenticationmodule");
+    if (a->vendor_cas.n == 0 && !cmpsrv_conf_is_bad(e, "vendorca"))
+        complain_at(l, e, key, "yes needs vendorca; allowed: any of vendor_cas: %s",
+                    known_names(l, "vendor_cas"));
+    if (!cmpsrv_conf_is_bad(e, "extractusernamecomponent") &&
+        strcmp(a->username_component, "DN") == 0)
+        complain_at(l, e,
+                    cmpsrv_conf_given(e, "extractusernamecomponent") == NULL
+                        ? key
+                        : "extractusernamecomponent",
+                    "vendorcertificatemode needs the attribute that is the username; allowed as "
+                    "extractusernamecomponent: CN, UID, serialNumber, ... or a dotted OID");
+}
+
+static void check_vendor(CONF_LOAD *l, const CONF_ENTRY *e, const CMPSRV_CONF_ALIAS *a)
+{
+    check_names(l, e, "vendorca", "vendor_cas", &a->vendor_cas);
+    if (cmpsrv_conf_is_bad(e, "vendorcertificatemode"))
+        return;
+    if (a->vendor_mode)
+        check_vendor_mode(l, e, a);
+    else if (a->vendor_cas.n > 0)
+        complain_at(l, e, "vendorca", "stands without vendorcertificatemode: yes");
+}
+
 static void check_alias(CONF_LOAD *l, CONF_ENTRY *e)
 {
     CMPSRV_CONF_ALIAS *a = e->pub;
@@ -610,6 +649,7 @@ static void check_alias(CONF_LOAD *l, CONF_ENTRY *e)
     check_names(l, e, "response.extracertsca", "cas", &a->extracerts_cas);
     check_modules(l, e, a, eff.ca);
     check_names_made(l, e, a);
+    check_vendor(l, e, a);
 }
 
 /* ---- RAs --------------------------------------------------------------------------------------

@@ -27,6 +27,7 @@ SAME_HEAD(CMPSRV_CONF_CERT_PROFILE);
 SAME_HEAD(CMPSRV_CONF_EE_PROFILE);
 SAME_HEAD(CMPSRV_CONF_ALIAS);
 SAME_HEAD(CMPSRV_CONF_RA);
+SAME_HEAD(CMPSRV_CONF_VENDOR_CA);
 
 /* clang-format off */
 
@@ -202,6 +203,8 @@ TYPE(t_subject_alt_name) = {.allowed = "any or a list of maps {type: rfc822Name,
 LIST_TYPE(t_cas, cmpsrv_conf_item_text, "any or a list of CAs", CONF_MAX_NAME, CONF_ANY);
 LIST_TYPE(t_ca_list, cmpsrv_conf_item_text, "list of CAs", CONF_MAX_NAME,
           CONF_SEMICOLONS | CONF_EMPTY_OK);
+LIST_TYPE(t_vendor_ca_list, cmpsrv_conf_item_text, "list of vendor_cas", CONF_MAX_NAME,
+          CONF_SEMICOLONS | CONF_EMPTY_OK);
 LIST_TYPE(t_cert_profiles, cmpsrv_conf_item_text, "any or a list of certificate profiles",
           CONF_MAX_NAME, CONF_ANY);
 LIST_TYPE(t_ee_profiles, cmpsrv_conf_item_text, "any or a list of end entity profiles",
@@ -213,7 +216,6 @@ LIST_TYPE(t_name_parameters, cmpsrv_conf_item_text, "list of DN attributes (DN),
           "(FIXED)", CONF_MAX_USERNAME, CONF_SEMICOLONS);
 
 LATER_TYPE(t_later_text, "text");
-LATER_TYPE(t_later_list, "list");
 LATER_TYPE(t_later_package, "rfc or privatekeyinfo");
 LATER_TYPE(t_later_value, "ejbca or bare");
 LATER_TYPE(t_later_pwri, "rfc9483 or pwri-kek");
@@ -313,8 +315,8 @@ static const CONF_ROW rows[] = {
 {S, "allowupdatewithsamekey", &t_bool, DFLT("yes"), LATER("yes"), "kur may keep the key"},
 {S, "allowservergenkeys", &t_bool, DFLT("no"), LATER("no"), "generate keys for clients that ask for it"},
 {S, "extendedvalidation", &t_bool, DFLT("no"), F(extended_validation), "changes nothing: every message is validated, which EJBCA does with yes only"},
-{S, "vendorcertificatemode", &t_bool, DFLT("no"), LATER("no"), "accept certificates of vendor CAs (3GPP)"},
-{S, "vendorca", &t_later_list, DFLT(""), LATER(""), "vendor CAs"},
+{S, "vendorcertificatemode", &t_bool, DFLT("no"), F(a.vendor_mode), "client mode, EndEntityCertificate: ir and cr may be signed with certificates of vendor CAs (3GPP)"},
+{S, "vendorca", &t_vendor_ca_list, DFLT(""), F(a.vendor_cas), "those vendor CAs"},
 {S, "response.capubsca", &t_ca_list, DFLT(""), F(a.capubs_cas), "further CAs in caPubs"},
 {S, "response.capubsissuingca", &t_bool, DFLT("yes"), F(a.capubs_issuing_ca), "the issuing CA, or its root as capubs_in says, in caPubs"},
 {S, "response.extracertsca", &t_ca_list, DFLT(""), F(a.extracerts_cas), "further CAs in extraCerts"},
@@ -360,7 +362,7 @@ static const CONF_ROW rows[] = {
 {S, "keygen_package", &t_later_package, DFLT("rfc"), LATER("rfc"), "how generated keys are wrapped"},
 {S, "encrypted_value", &t_later_value, DFLT("ejbca"), LATER("ejbca"), "content of EncryptedValue"},
 {S, "pwri", &t_later_pwri, DFLT("rfc9483"), LATER("rfc9483"), "key derivation in PasswordRecipientInfo"},
-{S, "root_in_ip_extracerts", &t_bool, DFLT("no"), LATER("no"), "the root in extraCerts of ip (3GPP)"},
+{S, "root_in_ip_extracerts", &t_bool, DFLT("no"), F(a.root_in_ip_extracerts), "the root of the issuing CA in extraCerts of ip (3GPP)"},
 #undef S
 #undef F
 #define S "ras"
@@ -372,6 +374,11 @@ static const CONF_ROW rows[] = {
 {S, "cas", &t_cas, DFLT("any"), F(cas), "CAs it may ask"},
 {S, "end_entity_profiles", &t_ee_profiles, DFLT("any"), F(end_entity_profiles), "end entity profiles it may use"},
 {S, "aliases", &t_aliases, DFLT("any"), F(aliases), "aliases it may use"},
+#undef S
+#undef F
+#define S "vendor_cas"
+#define F(field) AT(CMPSRV_CONF_VENDOR_CA, field)
+{S, "certificate", &t_file_in, NEEDED, F(certificate), "the CA's certificate, PEM, and what is above it after it"},
 #undef S
 #undef F
 };
@@ -389,6 +396,8 @@ static const CONF_SECTION sections[] = {
           ee_profiles_n, CONF_MAX_NAME),
     NAMED("aliases", CONF_ALIAS_ENTRY, CMPSRV_CONF_ALIAS, aliases, aliases_n, CMPSRV_MAX_ALIAS),
     NAMED("ras", CMPSRV_CONF_RA, CMPSRV_CONF_RA, ras, ras_n, CONF_MAX_NAME),
+    NAMED("vendor_cas", CMPSRV_CONF_VENDOR_CA, CMPSRV_CONF_VENDOR_CA, vendor_cas, vendor_cas_n,
+          CONF_MAX_NAME),
 };
 /* clang-format on */
 

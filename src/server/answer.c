@@ -297,6 +297,8 @@ static int build(CMPSRV_REQUEST *req, CMPSRV_ANSWER_HEAD *head, struct protector
     }
     if (req->issued.serial_len > 0 && req->why.reason == CMPSRV_R_NONE) {
         add_with_chain(certs, &req->ca->issuer);
+        if (req->alias->root_in_ip_extracerts && req->answer_type == CMPSRV_BODY_IP)
+            add_cert(certs, &req->ca->issuer.root);
         add_named(certs, req, &req->alias->extracerts_cas);
     }
     return cmpsrv_pkimsg_build(head, cmpsrv_bytes_slice(&req->body), cb, p, certs->v, certs->n,

@@ -130,6 +130,8 @@ static int stage_authenticate(CMPSRV_REQUEST *req)
         .ops_arg = req,
         .ras = req->snap->ras,
         .ras_n = req->snap->conf->ras_n,
+        .vendor_cas = req->snap->vendor_cas,
+        .vendor_cas_n = req->snap->conf->vendor_cas_n,
         .chains = req->snap->chains,
         .is_first = req->type->is_first,
         .txn = req->has_txn ? &req->txn : NULL,

@@ -190,17 +190,36 @@ const CMPSRV_CA *cmpsrv_request_issuer(CMPSRV_REQUEST *req, const CMPSRV_CERT_VI
     return ca;
 }
 
+/* By the attribute of a vendor's certificate that is the username, and by nothing else: its subject
+ * as a whole is the vendor's choice. */
+static int by_vendor_subject(CMPSRV_REQUEST *req, CMPSRV_SLICE subject)
+{
+    char *name;
+    int found;
+
+    if (!cmpsrv_name_check(subject, NULL) ||
+        (name = cmpsrv_username_of(req->alias, subject)) == NULL)
+        return 0;
+    found = by_name(req, name);
+    OPENSSL_free(name);
+    return found;
+}
+
 /* Whose certificate the message is signed with; what is wrong with it auth says. */
 static int by_signer(CMPSRV_REQUEST *req)
 {
+    const CMPSRV_TXN *txn = req->has_txn ? &req->txn : NULL;
     CMPSRV_CERT_VIEW view;
     CMPSRV_CERT_ROW row = {0};
     int found = 0;
 
-    if (!cmpsrv_auth_find_signer(&req->msg, req->has_txn ? &req->txn : NULL, &view, NULL))
+    if (!cmpsrv_auth_find_signer(&req->msg, txn, &view, NULL))
         return 0;
     if (cmpsrv_request_issuer(req, &view, &row, &req->why) != NULL)
         found = by_name(req, row.end_entity);
+    else if (req->why.reason == CMPSRV_R_NONE &&
+             cmpsrv_vendor_may_sign(req->alias, req->msg.body_type, req->type->is_first, txn))
+        found = by_vendor_subject(req, view.subject);
     cmpsrv_cert_row_clear(&row);
     return req->why.reason == CMPSRV_R_NONE ? found : -1;
 }

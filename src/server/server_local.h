@@ -27,7 +27,8 @@ typedef struct cmpsrv_snapshot_st {
     CMPSRV_CONF *conf;
     CMPSRV_CA **cas; /* cas[i] belongs to conf->cas[i] */
     size_t cas_n;
-    CMPSRV_RA **ras; /* as many as conf->ras */
+    CMPSRV_RA **ras;               /* as many as conf->ras */
+    CMPSRV_VENDOR_CA **vendor_cas; /* as many as conf->vendor_cas */
     CMPSRV_CHAINS *chains;
 } CMPSRV_SNAPSHOT;
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A snapshot is all that one load made: the configuration, its CAs with their keys, its RAs.
- * Immutable, but for the table of certificates that have been checked, and counted; a request holds
- * the one it began with to its end.
+ * A snapshot is all that one load made: the configuration, its CAs with their keys, its RAs, its
+ * vendors' CAs. Immutable, but for the table of certificates that have been checked, and counted; a
+ * request holds the one it began with to its end.
  */
 #include "config.h"
 
@@ -22,6 +22,9 @@ void cmpsrv_snapshot_free(CMPSRV_SNAPSHOT *s)
     for (size_t i = 0; s->ras != NULL && i < s->conf->ras_n; i++)
         cmpsrv_ra_free(s->ras[i]);
     OPENSSL_free(s->ras);
+    for (size_t i = 0; s->vendor_cas != NULL && i < s->conf->vendor_cas_n; i++)
+        cmpsrv_vendor_ca_free(s->vendor_cas[i]);
+    OPENSSL_free(s->vendor_cas);
     cmpsrv_chains_free(s->chains);
     cmpsrv_conf_free(s->conf);
     OPENSSL_free(s);
@@ -72,6 +75,8 @@ static int load_rest(CMPSRV_SNAPSHOT *s, CMPSRV_SERVER *srv, CMPSRV_CONF_ERRORS 
 
     if ((s->cas = OPENSSL_zalloc(n * sizeof(CMPSRV_CA *) + 1)) == NULL ||
         (s->ras = OPENSSL_zalloc(s->conf->ras_n * sizeof(CMPSRV_RA *) + 1)) == NULL ||
+        (s->vendor_cas = OPENSSL_zalloc(s->conf->vendor_cas_n * sizeof(CMPSRV_VENDOR_CA *) + 1)) ==
+            NULL ||
         (s->chains = cmpsrv_chains_new()) == NULL)
         return 0;
     s->cas_n = n;
@@ -84,6 +89,10 @@ static int load_rest(CMPSRV_SNAPSHOT *s, CMPSRV_SERVER *srv, CMPSRV_CONF_ERRORS 
         ok &= check_key_algorithms(&s->conf->cert_profiles[i], srv, errors);
     for (size_t i = 0; i < s->conf->ras_n; i++)
         ok &= (s->ras[i] = cmpsrv_ra_load(&s->conf->ras[i], errors)) != NULL;
+    for (size_t i = 0; i < s->conf->vendor_cas_n; i++)
+        ok &= (s->vendor_cas[i] =
+                   cmpsrv_vendor_ca_load(srv->libctx, srv->propq, &s->conf->vendor_cas[i],
+                                         cmpsrv_time_now(), errors)) != NULL;
     return ok;
 }
 

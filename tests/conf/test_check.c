@@ -21,7 +21,12 @@
     "server: {store: 'sqlite:x'" key "}\n" CAS CPS "aliases: {a: {" x "}}\n" /* line 4 */
 #define MODULES(x)                                                                                 \
     SERVER CAS CPS EES "aliases: {a: {operationmode: ra, " GOOD "authenticationmodule: " x "}}\n"
-#define SECRET "authenticationparameters: " CANARY
+#define VENDOR(x)                                                                                  \
+    CLIENT(KEY, "authenticationmodule: [EndEntityCertificate, HMAC], " x)                          \
+    "vendor_cas: {V1: {certificate: ca.crt}, V2: {certificate: ca.crt}}\n"
+#define VENDOR_MODE "vendorcertificatemode: yes, "
+#define BY_NUMBER   "extractusernamecomponent: serialNumber, "
+#define SECRET      "authenticationparameters: " CANARY
 
 #define CPS1 "certificate_profiles: {CP1: {}}\n"
 /* The request names the end entity profile; line 5. */
@@ -242,6 +247,30 @@ static const struct {
     {CAS CPS EES, "1: server: store: missing", "sqlite:PATH"},
     {SERVER CAS CPS EES, "1: aliases: there is none", ""},
     {SERVER CAS CPS EES "aliases: {}\n", "1: aliases: there is none", ""},
+    /* vendor mode */
+    {VENDOR(VENDOR_MODE BY_NUMBER "vendorca: V2"), NULL, NULL},
+    {VENDOR(VENDOR_MODE BY_NUMBER "vendorca: V1;V2"), NULL, NULL},
+    {VENDOR(VENDOR_MODE "extractusernamecomponent: 2.5.4.5, vendorca: [V1, V2]"), NULL, NULL},
+    {VENDOR("vendorcertificatemode: no, vendorca: [], root_in_ip_extracerts: yes"), NULL, NULL},
+    {VENDOR(VENDOR_MODE BY_NUMBER "vendorca:\n  [V1,\n  V3]"),
+     "6: aliases a: vendorca: \"V3\" does not exist", "vendor_cas: V1, V2"},
+    {VENDOR(VENDOR_MODE BY_NUMBER "vendorca: V1;CA1"),
+     "4: aliases a: vendorca: \"CA1\" does not exist", "vendor_cas: V1, V2"},
+    {VENDOR(VENDOR_MODE BY_NUMBER "defaultca: CA1"),
+     "4: aliases a: vendorcertificatemode: yes needs vendorca", "vendor_cas: V1, V2"},
+    {VENDOR("vendorca: V1"), "4: aliases a: vendorca: stands without vendorcertificatemode", ""},
+    {VENDOR("vendorcertificatemode: no, vendorca: V1"),
+     "4: aliases a: vendorca: stands without vendorcertificatemode", ""},
+    {VENDOR(VENDOR_MODE "vendorca: V1"),
+     "4: aliases a: vendorcertificatemode: vendorcertificatemode needs the attribute", "UID"},
+    {VENDOR(VENDOR_MODE "vendorca: V1,\n  extractusernamecomponent: DN"),
+     "5: aliases a: extractusernamecomponent: vendorcertificatemode needs the attribute", "UID"},
+    {CLIENT(KEY, "authenticationmodule: HMAC, " VENDOR_MODE BY_NUMBER "vendorca: V1"),
+     "4: aliases a: vendorcertificatemode: yes needs EndEntityCertificate", ""},
+    {ALIAS(GOOD SECRET ", vendorcertificatemode: yes"),
+     "5: aliases a: vendorcertificatemode: yes in RA mode", "client"},
+    {SERVER CAS CPS EES "vendor_cas: {V: {}}\n", "5: vendor_cas V: certificate: missing",
+     "readable file"},
     /* RAs */
     {SERVER CAS CPS EES "ras: {r: {}}\n",
      "5: ras r: 0 of certificate, subject, ski are given; allowed: one", ""},

@@ -22,10 +22,11 @@ static const struct {
     {"aliases", "line", "authenticationmodule", "HMAC"},
     {"aliases", "line", "authenticationparameters", CANARY},
     {"ras", "r1", "", NULL},
+    {"vendor_cas", "v1", "certificate", "ca.crt"},
 };
 
-static const char *const sections[] = {"server",  "cas", "certificate_profiles",
-                                       "aliases", "ras", "end_entity_profiles"};
+static const char *const sections[] = {
+    "server", "cas", "certificate_profiles", "aliases", "ras", "end_entity_profiles", "vendor_cas"};
 
 static const char *name_in(const char *section)
 {
@@ -274,10 +275,6 @@ static void test_off_values(void)
         {"approval", "yes", 0},
         {"allowupdatewithsamekey", "true", 1},
         {"allowupdatewithsamekey", "no", 0},
-        {"vendorca", "''", 1},
-        {"vendorca", "[]", 1},
-        {"vendorca", "", 1},
-        {"vendorca", "[a]", 0},
         {"keygen_package", "rfc", 1},
         {"keygen_package", "rfc|privatekeyinfo", 0},
         {"racertificatepath", "/x", 0},
