@@ -192,6 +192,28 @@ static void test_key_usage(void)
     }
 }
 
+/* It is no extension like others: its own switch is the only one that counts. */
+static void test_key_usage_has_its_own_switch(void)
+{
+    char *listed[] = {KEY_USAGE};
+
+    for (int how = 0; how < 4; how++) {
+        CMPSRV_DECISION *d;
+        struct world w;
+
+        begin(&w);
+        w.profile.allow_extension_override = 1;
+        if (how & 1)
+            w.profile.overridable_extensions = (CMPSRV_CONF_LIST){listed, 1};
+        ask(&w, KEY_USAGE, (how & 2) != 0, S("\x03\x02\x06\x40"));
+        d = decide(&w);
+        CU_ASSERT(place_of(d, KEY_USAGE, 1, S("\x03\x02\x07\x80")) >= 0);
+        CU_ASSERT_EQUAL(d->with_mods, 1);
+        cmpsrv_decision_free(d);
+        end(&w);
+    }
+}
+
 /* The profile's own is cut to the key's measure, too. */
 static void test_key_usage_of_profile(void)
 {
@@ -440,7 +462,7 @@ static void test_order(void)
         S("\x30\x05\x82\x03"
           "a.b"));
     ask(&w, POLICIES, 0, S(POLICIES_VALUE));
-    ask(&w, KEY_USAGE, 1, S("\x03\x02\x06\x40"));
+    ask(&w, KEY_USAGE, 0, S("\x03\x02\x06\x40"));
     d = decide(&w);
     CU_ASSERT_EQUAL(place_of(d, "2.5.29.19", 1, S("\x30\x00")), 0);
     CU_ASSERT_EQUAL(place_of(d, KEY_USAGE, 1, S("\x03\x02\x06\x40")), 1);
@@ -593,7 +615,7 @@ static void test_never_signs_certificates(void)
 }
 
 TEST_MAIN("extensions", TEST(test_as_the_profile_says), TEST(test_requested), TEST(test_key_usage),
-          TEST(test_key_usage_of_profile), TEST(test_eku_override), TEST(test_eku_shape),
-          TEST(test_eku_above), TEST(test_copied), TEST(test_order), TEST(test_values),
-          TEST(test_never), TEST(test_refused_whatever_is_allowed),
-          TEST(test_never_signs_certificates))
+          TEST(test_key_usage_of_profile), TEST(test_key_usage_has_its_own_switch),
+          TEST(test_eku_override), TEST(test_eku_shape), TEST(test_eku_above), TEST(test_copied),
+          TEST(test_order), TEST(test_values), TEST(test_never),
+          TEST(test_refused_whatever_is_allowed), TEST(test_never_signs_certificates))
