@@ -48,7 +48,7 @@ def server(tmp_path_factory):
         c["end_entity_profiles"]["SANS"] = dict(defaults, subject_alt_name=sans)
         c["aliases"]["random"] = dict(ra, **{"ra.namegenerationscheme": "RANDOM"})
         for name in ("RULES", "MULTI", "SANS"):
-            c["aliases"][name.lower()] = dict(ra, **{"ra.endentityprofile": name})
+            c["aliases"][name.lower()] = dict(ra, **{"ra.endentityprofile": name, "ra.namegenerationscheme": "RANDOM"})
     s.configure(change)
     s.start()
     yield s
@@ -59,19 +59,20 @@ def extension(dotted, value, critical=False):
     return seq(oid(dotted), tlv(1, b"\xff") if critical else b"", octets(value))
 
 
-def request(key, extensions=None, subject=None, validity=b"", body="ir", attribute="1.2.840.113549.1.9.14", **kwargs):
+def request(key, extensions=None, subject=None, validity=b"", body="ir", attribute="1.2.840.113549.1.9.14", cn="device", **kwargs):
     if body == "p10cr":
         attributes = tlv(0xA0, seq(oid(attribute), set_of(seq(*extensions))) if extensions else b"")
-        info = seq(forge.integer(0), subject or forge.name("device"), forge.spki(key), attributes)
+        info = seq(forge.integer(0), subject or forge.name(cn), forge.spki(key), attributes)
         alg, signature = forge.sign(key, info)
         return seq(info, alg, bits(signature))
     public = forge.parse(forge.spki(key)).content
-    template = validity + explicit(5, subject or forge.name("device")) + tlv(0xA6, public)
+    template = validity + explicit(5, subject or forge.name(cn)) + tlv(0xA6, public)
     template += tlv(0xA9, b"".join(extensions)) if extensions else b""
     return forge.cert_req_msg(key, template=template, **kwargs)
 
 
 def ask(server, key, alias, *args, body="ir", credential=None, **kwargs):
+    kwargs.setdefault("cn", f"{alias} device")  # an end entity belongs to one alias, or one CA and profile
     msg = forge.Msg(body, request(key, *args, body=body, **kwargs), implicit=True)
     return server.send(msg.der(credential or server.credential), f"/cmp/{alias}")
 
@@ -242,7 +243,7 @@ def test_escalation(server, keys, what, how):
         inner = forge.parse(request(key, extensions))[0][0].raw
         extensions, kwargs = None, {"reg_info": reg_info(inner)}
     if how == "client":
-        name = "escalates " + what
+        name = "escalates " + what.replace(",", "")
         credential = forge.Secret(add(server, name, "--certificate-profile", "open"), kid=name.encode())
         alias, subject = "client", forge.name(name)
     answer = ask(server, key, alias, extensions, body=body, credential=credential, attribute=attribute, subject=subject, **kwargs)

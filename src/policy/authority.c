@@ -80,11 +80,15 @@ int cmpsrv_policy_authorize(const CMPSRV_IDENTITY *id, int body, const CMPSRV_TA
                          cmpsrv_body_name(body));
 }
 
-int cmpsrv_policy_owns_entity(const CMPSRV_TARGET *t, const CMPSRV_END_ENTITY_ROW *e, int is_ca,
-                              CMPSRV_REFUSAL *why)
+int cmpsrv_policy_owns_entity(const CMPSRV_IDENTITY *id, const CMPSRV_TARGET *t,
+                              const CMPSRV_END_ENTITY_ROW *e, int is_ca, CMPSRV_REFUSAL *why)
 {
     char shown[160];
 
+    if (id->ra != NULL &&
+        !cmpsrv_conf_is_listed(&id->ra->end_entity_profiles, e->end_entity_profile))
+        return cmpsrv_refuse(why, CMPSRV_R_NOT_AUTHORIZED, "ras %s: end_entity_profiles has no %s",
+                             id->ra->name, e->end_entity_profile);
     if (e->alias[0] != '\0' && strcmp(e->alias, t->alias->name) == 0)
         return 1;
     if (is_ca && t->ee_profile != NULL && strcmp(e->end_entity_profile, t->ee_profile->name) == 0)

@@ -25,6 +25,7 @@ static const CMPSRV_SLICE never[] = {
     OID("\x55\x1d\x13"),                             /* basicConstraints */
     OID("\x55\x1d\x0f"),                             /* keyUsage: allow_key_usage_override */
     OID("\x55\x1d\x11"),                             /* subjectAltName: san.c */
+    OID("\x55\x1d\x12"),                             /* issuerAltName */
     OID("\x55\x1d\x1e"),                             /* nameConstraints */
     OID("\x55\x1d\x24"),                             /* policyConstraints */
     OID("\x55\x1d\x21"),                             /* policyMappings */

@@ -23,20 +23,12 @@ int cmpsrv_field_not_listed(const CMPSRV_CONF_EE_PROFILE *profile, const char *k
     return not_fulfilled(profile, key, what, "not listed", why);
 }
 
-/* As a whole: 1, 0, or -1 without memory. The leftmost match is the longest there, so that a whole
- * one is found if there is any. */
+/* The pattern is anchored (conf): 1, 0, or -1 without memory. */
 static int matches(const regex_t *pattern, const char *value)
 {
-    regmatch_t all = {.rm_so = -1, .rm_eo = -1};
+    int rc = regexec(pattern, value, 0, NULL, 0);
 
-    switch (regexec(pattern, value, 1, &all, 0)) {
-    case 0:
-        return all.rm_so == 0 && (size_t)all.rm_eo == strlen(value);
-    case REG_NOMATCH:
-        return 0;
-    default:
-        return -1;
-    }
+    return rc == 0 ? 1 : rc == REG_NOMATCH ? 0 : -1;
 }
 
 int cmpsrv_field_check_value(const CMPSRV_CONF_EE_PROFILE *profile, const char *key,

@@ -114,8 +114,8 @@ static int find_existing(CMPSRV_REQUEST *req, char **username)
     if (found != 1)
         return found == 0;
     ca = cmpsrv_snapshot_ca_by_id(req->snap, req->existing.ca_id);
-    return cmpsrv_policy_owns_entity(&req->target, &req->existing, ca == NULL || ca == req->ca,
-                                     &req->why);
+    return cmpsrv_policy_owns_entity(&req->auth.identity, &req->target, &req->existing,
+                                     ca == NULL || ca == req->ca, &req->why);
 }
 
 /* What nobody else of this CA may have, and a serial number that nobody may. */

@@ -47,19 +47,23 @@ static int load_certificate(CMPSRV_REQUEST *req)
                          cmpsrv_hex(s, serial, sizeof(serial)));
 }
 
-/* A certificate from another alias: its end entity must be one that this alias may act for. */
+/* Whose certificate it is must be one that this RA may act for at this alias. */
 static int check_entity(CMPSRV_REQUEST *req)
 {
+    const CMPSRV_CONF_RA *ra = req->auth.identity.ra;
     int found =
         cmpsrv_store_entity_get(req->srv->store, req->cert.end_entity, &req->existing, &req->why);
 
     if (found < 0)
         return 0;
+    if (found == 0 && strcmp(req->cert.alias, req->alias->name) == 0 &&
+        (ra == NULL || ra->end_entity_profiles.n == 0))
+        return 1;
     if (found == 0)
         return cmpsrv_refuse(&req->why, CMPSRV_R_NOT_AUTHORIZED,
-                             "the certificate is of alias %s, and its end entity is gone",
+                             "the end entity of the certificate, which alias %s issued, is gone",
                              req->cert.alias);
-    return cmpsrv_policy_owns_entity(&req->target, &req->existing,
+    return cmpsrv_policy_owns_entity(&req->auth.identity, &req->target, &req->existing,
                                      memcmp(req->existing.ca_id, req->cert.ca_id, CMPSRV_HASH) == 0,
                                      &req->why);
 }
@@ -76,7 +80,7 @@ static int check_ca(CMPSRV_REQUEST *req)
     if (req->cert_ca != req->ca)
         return cmpsrv_refuse(&req->why, CMPSRV_R_NOT_AUTHORIZED,
                              "RFC 9810 5.3.9: this RA is none for CA %s", req->cert_ca->conf->name);
-    return !id->is_ra || strcmp(req->cert.alias, req->alias->name) == 0 || check_entity(req);
+    return !id->is_ra || check_entity(req);
 }
 
 /* What else stands in the template must be the certificate's. */

@@ -133,6 +133,9 @@ static void test_owns_entity(void)
         {"b", "", 1, 0},        {"", "devices", 1, 1},  {"", "devices", 0, 0},
         {"", "others", 1, 0},   {"aa", "others", 0, 0}, {"A", "others", 0, 0},
     };
+    static char *mine[] = {(char *)"devices"};
+    const CMPSRV_CONF_RA row_of_ras = {.name = (char *)"r", .end_entity_profiles = {mine, 1}};
+    const CMPSRV_IDENTITY id = {.is_ra = 1}, limited = {.is_ra = 1, .ra = &row_of_ras};
     CMPSRV_TARGET with = {.alias = &alias, .ee_profile = &devices, .ca = &own};
     CMPSRV_TARGET without = {.alias = &alias, .ca = &own};
 
@@ -142,10 +145,12 @@ static void test_owns_entity(void)
 
         strcpy(row.alias, t[i].made_by);
         strcpy(row.end_entity_profile, t[i].profile);
-        CU_ASSERT_EQUAL(cmpsrv_policy_owns_entity(&with, &row, t[i].is_ca, &why), t[i].owns);
+        CU_ASSERT_EQUAL(cmpsrv_policy_owns_entity(&id, &with, &row, t[i].is_ca, &why), t[i].owns);
         CU_ASSERT_EQUAL(why.reason, t[i].owns ? CMPSRV_R_NONE : CMPSRV_R_NOT_AUTHORIZED);
-        CU_ASSERT_EQUAL(cmpsrv_policy_owns_entity(&without, &row, t[i].is_ca, NULL),
+        CU_ASSERT_EQUAL(cmpsrv_policy_owns_entity(&id, &without, &row, t[i].is_ca, NULL),
                         strcmp(t[i].made_by, "a") == 0);
+        CU_ASSERT_EQUAL(cmpsrv_policy_owns_entity(&limited, &with, &row, t[i].is_ca, NULL),
+                        t[i].owns && strcmp(t[i].profile, "devices") == 0);
     }
 }
 

@@ -255,8 +255,12 @@ static UNUSED CMPSRV_CONF_FIELD field(const char *name, int required, const char
                            .max = max};
 
     if (regex != NULL) {
+        char whole[256];
+
+        snprintf(whole, sizeof(whole), "^(%s)$", regex);
         f.pattern = OPENSSL_zalloc(sizeof(regex_t));
-        CU_ASSERT_FATAL(f.pattern != NULL && regcomp(f.pattern, regex, REG_EXTENDED) == 0);
+        CU_ASSERT_FATAL(f.pattern != NULL &&
+                        regcomp(f.pattern, whole, REG_EXTENDED | REG_NOSUB) == 0);
     }
     return f;
 }
