@@ -3,6 +3,7 @@
 told who is registered."""
 import concurrent.futures
 import json
+import os
 
 import pytest
 from cryptography import x509
@@ -13,7 +14,7 @@ from der import octets, seq
 from test_stock_client import write_csr, write_key
 
 PATH = "/cmp/client"
-REVOKED = 2
+REVOKED, GENERATED = 2, 40
 
 
 @pytest.fixture(scope="module")
@@ -27,6 +28,14 @@ def server(tmp_path_factory):
         c["aliases"]["signed"] = dict(client, responseprotection="signature")
         c["aliases"]["rr"] = dict(client, allow_mac_rr=True)
         c["aliases"]["short"] = dict(client, confirm_wait_time="1s", transaction_retention="1s")
+        c["aliases"]["locks"] = dict(client, login_attempts=3, authenticationmodule=["HMAC", "RegTokenPwd", "EndEntityCertificate"])
+        c["aliases"]["elsewhere"] = dict(client, end_entity_profiles=["RENEWS"])
+        profile = c["end_entity_profiles"]["EMPTY"]
+        c["end_entity_profiles"]["RENEWS"] = dict(profile, renew_days_before_expiry=30)
+        c["end_entity_profiles"]["RENEWS LATER"] = dict(profile, renew_days_before_expiry=1)
+        c["certificate_profiles"]["SHORT"] = dict(c["certificate_profiles"]["ENDUSER"], validity="20d")
+        s.admin("init", "--dir", str(s.dir / "keeps"), config=False)
+        c["cas"]["KeepsUsers"] = {"certificate": "keeps/issuing.crt", "key": "file:keeps/issuing.key", "finish_user": False}
         c["server"]["workers"] = 32
     s.configure(change)
     s.start()
@@ -193,6 +202,106 @@ def test_stock_client(server, keys, tmp_path, cmd):
     assert [c["status"] for c in server.certs("--entity", name)] == ["active"] and entity(server, name)["code"] == "none"
 
 
+# ---- too many wrong codes ----------------------------------------------------------------------------------------------
+
+def test_too_many_wrong_codes(server, keys):
+    """Three wrong codes lock an end entity: the right one gets the answer of a wrong one, until an operator has a look."""
+    name = "locks"
+    right, wrong = code(add(server, name, "--allowed-requests", "5"), name), code("wrong", name)
+    path = "/cmp/locks"
+    assert ask(server, right, keys, name, path=path)[1].status == 0
+    answers = [ask(server, wrong, keys, name, path=path)[1] for _ in range(2)]
+    assert ask(server, right, keys, name, path=path)[1].status == 0  # a good one in between: they start anew
+    answers += [ask(server, wrong, keys, name, path=path)[1] for _ in range(3)]
+    answers += [ask(server, right, keys, name, path=path)[1], ask(server, code("x", "nobody of that name"), keys, "nobody", path=path)[1]]
+    assert len({b"".join(without_what_differs(a)[:-1][:2]) + a.body_raw for a in answers}) == 1
+    wait_for("the count to be stored", lambda: entity(server, name)["wrong codes"] == "3")
+    server.restart()  # and it stays
+    assert ask(server, right, keys, name, path=path)[1].fail_info == ["badMessageCheck"]
+    server.admin("entity", "set", name, "--status", "new")
+    assert ask(server, right, keys, name, path=path)[1].status == 0
+
+
+def test_an_operator_is_faster_than_the_count(server, keys):
+    """Unlocked before the wrong codes were stored: they do not lock it again."""
+    name = "unlocked at once"
+    right, wrong = code(add(server, name, "--allowed-requests", "5"), name), code("wrong", name)
+    for _ in range(3):
+        ask(server, wrong, keys, name, path="/cmp/locks")
+    assert ask(server, right, keys, name, path="/cmp/locks")[1].fail_info == ["badMessageCheck"]
+    server.admin("entity", "set", name, "--status", "new")
+    assert ask(server, right, keys, name, path="/cmp/locks")[1].status == 0
+
+
+def test_wrong_tokens_lock_too(server, keys):
+    name = "locks by tokens"
+    text = add(server, name, "--allowed-requests", "5")
+    own = code(text, name)
+    signer = forge.Signer(keys(), ask(server, own, keys, name)[1].x509())
+    for _ in range(3):
+        content = forge.cert_req_msg(keys(), name, reg_info=forge.reg_token("wrong"))
+        assert server.send(forge.Msg("ir", content, implicit=True).der(code("wrong", name)), "/cmp/locks").fail_info == ["badMessageCheck"]
+    assert ask(server, own, keys, name, path="/cmp/locks")[1].fail_info == ["badMessageCheck"]
+    assert ask(server, signer, keys, name, path="/cmp/locks")[1].status == 0  # a certificate is no code
+
+
+# ---- renewals ----------------------------------------------------------------------------------------------------------
+
+def test_renewal_window(server, keys):
+    """Generated, and its certificate expires within the days of the profile: it may ask for the next with it, in its name."""
+    results = {}
+    for name, profile, validity in (("renews", "RENEWS", "SHORT"), ("renews later", "RENEWS LATER", "SHORT"),
+                                    ("renews long", "RENEWS", "ENDUSER"), ("renews never", "EMPTY", "SHORT")):
+        own = code(add(server, name, "--end-entity-profile", profile, "--certificate-profile", validity), name)
+        signer = forge.Signer(keys(), ask(server, own, keys, name)[1].x509())
+        assert entity(server, name)["status"] == "generated"
+        msg = forge.Msg("cr", forge.cert_req_msg(keys("ec:P-384"), name), implicit=True)
+        answer = server.send(msg.der(signer), PATH)
+        results[name] = answer.status if answer.status == 0 else answer.fail_info
+        assert ask(server, own, keys, name)[1].fail_info == ["badMessageCheck"]  # the code is gone
+    assert results == {"renews": 0, "renews later": ["notAuthorized"], "renews long": ["notAuthorized"], "renews never": ["notAuthorized"]}
+    assert entity(server, "renews")["status"] == "generated" and len(server.certs("--entity", "renews")) == 2
+
+
+def test_a_ca_that_does_not_finish_users(server, keys):
+    """finish_user: no: the code is good until an operator says else."""
+    credential = code(add(server, "not finished", "--ca", "KeepsUsers"))
+    assert [ask(server, credential, keys, "not finished")[1].status for _ in range(4)] == [0] * 4
+    assert entity(server, "not finished")["requests left"] == "1" and entity(server, "not finished")["status"] == "new"
+
+
+def test_an_alias_for_some(server, keys):
+    """Whom an alias does not serve it does not know."""
+    served, other = code(add(server, "served", "--end-entity-profile", "RENEWS")), code(add(server, "not served"), "not served")
+    assert ask(server, served, keys, "served", path="/cmp/elsewhere")[1].status == 0
+    answers = [ask(server, other, keys, "not served", path="/cmp/elsewhere")[1],
+               ask(server, code("x", "nobody of that name"), keys, "nobody", path="/cmp/elsewhere")[1]]
+    assert {(a.body, tuple(a.fail_info), a.text, a.sender) for a in answers} == {("error", ("badMessageCheck",), answers[0].text, answers[0].sender)}
+    assert ask(server, other, keys, "not served")[1].status == 0
+
+
+def test_registered_names(server, keys):
+    """subjectAltName as registered, whatever is asked for."""
+    args = ["--san", "DNS:a.example", "--san", "IP:192.0.2.1", "--email", "a@example.com"]
+    credential = code(add(server, "has names", *args, "--allowed-requests", "2"))
+    san = seq(forge.oid("2.5.29.17"), octets(seq(forge.tlv(0x82, b"bank.example"))))
+    for extensions in (None, [san]):
+        answer = ask(server, credential, keys, "has names", extensions=extensions)[1]
+        names = answer.x509().extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+        assert [str(n.value) for n in names] == ["a.example", "192.0.2.1", "a@example.com"]
+        assert answer.status == (1 if extensions else 0)
+
+
+def test_the_ca_is_its_own(server, keys):
+    """A template that names another issuer: wrongAuthority."""
+    other = x509.load_pem_x509_certificate((server.dir / "root.crt").read_bytes()).subject.public_bytes()
+    credential = code(add(server, "its own CA"))
+    public = forge.parse(forge.spki(keys())).content
+    template = forge.explicit(3, other) + forge.explicit(5, forge.name("its own CA")) + forge.tlv(0xA6, public)
+    answer = server.send(forge.Msg("ir", forge.cert_req_msg(keys(), template=template)).der(credential), PATH)
+    assert (answer.body, answer.fail_info) == ("ip", ["wrongAuthority"])
+
+
 # ---- codes -------------------------------------------------------------------------------------------------------------
 
 @pytest.mark.parametrize("args", [["--hashed"], ["--hashed", "--code", "chosen by somebody"]], ids=["made", "chosen"])
@@ -232,20 +341,19 @@ def test_the_code_goes_with_a_transaction_that_expires(server, keys):
 
 @pytest.mark.parametrize("allowed", [1, 3])
 def test_many_at_once(server, keys, allowed):
-    """64 requests with one code: as many certificates as it is good for, whoever is first."""
-    name = f"many at once {allowed}"
-    credential = code(add(server, name, "--allowed-requests", str(allowed)))
-
-    def one(i):
-        return ask(server, credential, keys, name, implicit=True)[1]
-
+    """64 requests with one code, 50 rounds: as many certificates as it is good for, whoever is first, and nothing left of it."""
+    rounds = int(os.environ.get("CMPSRV_CODE_ROUNDS", "50"))
     with concurrent.futures.ThreadPoolExecutor(64) as pool:
-        answers = list(pool.map(one, range(64)))
-    granted = [a for a in answers if a.status == 0]
-    refused = [a for a in answers if a.body == "error"]
-    assert len(granted) == allowed == len(server.certs("--entity", name)) and len(refused) == 64 - allowed
-    assert {tuple(a.fail_info) for a in refused} == {("badMessageCheck",)}
-    assert entity(server, name)["requests left"] == "0"
+        for i in range(rounds):
+            name = f"many at once {allowed} {i}"
+            credential = code(add(server, name, "--allowed-requests", str(allowed)))
+            answers = list(pool.map(lambda _: ask(server, credential, keys, name, implicit=True)[1], range(64)))
+            granted = [a for a in answers if a.status == 0]
+            refused = [a for a in answers if a.body == "error"]
+            assert len({a.cert for a in granted}) == len(granted) == allowed and len(refused) == 64 - allowed
+            assert {tuple(a.fail_info) for a in refused} == {("badMessageCheck",)}
+            assert server.query("SELECT remaining, code IS NULL, status FROM end_entity WHERE name = ?", name) == [(0, 1, GENERATED)]
+            assert len(server.query("SELECT 1 FROM certificate WHERE end_entity = ?", name)) == allowed
 
 
 def test_restart_in_between(make_server, keys):

@@ -170,6 +170,24 @@ def test_p10cr_goes_to_the_default_ca(server, keys):
         assert (key == ski) is is_second
 
 
+def test_confirm_and_revoke_what_the_default_ca_issued(server, keys):
+    """Under the secret of the CA that p10cr goes to; rr under the alias's secret."""
+    both = {"defaultca": "SecondCA", "authenticationparameters": ["-"], "allow_mac_rr": True}
+    server.configure(lambda c: (c["cas"]["SecondCA"].update(cmp_ra_auth_secret="secret of the second"),
+                                c["cas"]["ManagementCA"].update(cmp_ra_auth_secret="secret of the first"),
+                                c["aliases"].update({"by-ca": dict(c["aliases"]["ra"], **both),
+                                                     "by-alias": dict(c["aliases"]["ra"], **dict(both, authenticationparameters=["of the alias"]))})))
+    server.restart()
+    for alias, secret, status in (("by-ca", "secret of the second", 2), ("by-alias", "of the alias", 0)):
+        credential = forge.Secret(secret)
+        msg = forge.Msg("p10cr", forge.pkcs10(keys(), f"revoked by {alias}"))
+        answer = server.send(msg.der(credential), f"/cmp/{alias}")
+        assert answer.status == 0 and server.confirm(msg, answer, credential, f"/cmp/{alias}").body == "pkiconf"
+        rr = forge.Msg("rr", forge.rev_details(answer.x509(), 1))
+        first = forge.Secret("secret of the first") if alias == "by-ca" else credential
+        assert server.send(rr.der(first), f"/cmp/{alias}").status == status
+
+
 # ---- serial numbers ----------------------------------------------------------------------------------------------------
 
 def serial(n):

@@ -25,7 +25,7 @@ def server(make_server, tmp_path):
 
 
 def enrol(server, key, path="/cmp/ra"):
-    msg = forge.Msg("ir", forge.cert_req_msg(key), implicit=True)
+    msg = forge.Msg("ir", forge.cert_req_msg(key, "device of " + path), implicit=True)
     return server.send(msg.der(server.credential), path).x509()
 
 

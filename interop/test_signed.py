@@ -40,7 +40,8 @@ def server(tmp_path_factory):
     s.stop()
 
 
-def ask(server, credential, keys, body="ir", path="/cmp/signed", implicit=True, cn="device", **fields):
+def ask(server, credential, keys, body="ir", path="/cmp/signed", implicit=True, cn=None, **fields):
+    cn = cn or "device of " + path  # an end entity is of one CA
     content = forge.pkcs10(keys(), cn) if body == "p10cr" else forge.cert_req_msg(keys(), cn)
     msg = forge.Msg(body, content, implicit=implicit, **fields)
     return msg, server.send(msg.der(credential), path)

@@ -68,6 +68,20 @@ static int check_entity(CMPSRV_REQUEST *req)
                                      &req->why);
 }
 
+/* The CA of the alias's p10cr, if the RA has its rights there; whose MAC is under another CA's
+ * secret has none. */
+static int is_default_ca(const CMPSRV_REQUEST *req)
+{
+    const CMPSRV_IDENTITY *id = &req->auth.identity;
+    CMPSRV_TARGET t = req->target;
+
+    t.ca = req->cert_ca->conf;
+    return id->is_ra && req->alias->default_ca != NULL &&
+           strcmp(req->alias->default_ca, t.ca->name) == 0 &&
+           (id->kind != CMPSRV_PROTECTION_MAC || strcmp(id->source, "alias") == 0) &&
+           cmpsrv_policy_authorize(id, req->msg.body_type, &t, NULL);
+}
+
 /* An end entity may revoke its own certificates, an RA what its alias's CA issued: what it may do
  * there is no authority over another CA's certificates. */
 static int check_ca(CMPSRV_REQUEST *req)
@@ -77,7 +91,7 @@ static int check_ca(CMPSRV_REQUEST *req)
     if (!id->is_ra && strcmp(id->entity, req->cert.end_entity) != 0)
         return cmpsrv_refuse(&req->why, CMPSRV_R_NOT_AUTHORIZED,
                              "RFC 9810 5.3.9: the certificate is not end entity %s's", id->entity);
-    if (req->cert_ca != req->ca)
+    if (req->cert_ca != req->ca && !is_default_ca(req))
         return cmpsrv_refuse(&req->why, CMPSRV_R_NOT_AUTHORIZED,
                              "RFC 9810 5.3.9: this RA is none for CA %s", req->cert_ca->conf->name);
     return !id->is_ra || check_entity(req);

@@ -141,7 +141,7 @@ static int stage_authenticate(CMPSRV_REQUEST *req)
 
     if (cmpsrv_auth_run(&in, &req->auth, &req->why))
         return 1;
-    if (req->has_entity && req->why.reason == CMPSRV_R_BAD_MESSAGE_CHECK &&
+    if (req->has_entity && !req->is_locked && req->why.reason == CMPSRV_R_BAD_MESSAGE_CHECK &&
         req->alias->login_attempts >= 0 && !is_signed(req))
         cmpsrv_attempts_add(req->srv->attempts, &req->entity);
     return 0;

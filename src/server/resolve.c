@@ -311,8 +311,11 @@ int cmpsrv_entity_may_enrol(const CMPSRV_END_ENTITY_ROW *e)
 int cmpsrv_stage_resolve(CMPSRV_REQUEST *req)
 {
     if (req->alias->ra_mode) {
-        cmpsrv_policy_resolve(req->snap->conf, req->alias, req->msg.body_type, req->msg.sender_kid,
-                              &req->target);
+        int follows = !req->type->is_first && req->has_txn;
+
+        cmpsrv_policy_resolve(req->snap->conf, req->alias,
+                              follows ? (int)req->txn.body_type : req->msg.body_type,
+                              req->msg.sender_kid, &req->target);
         req->ca = cmpsrv_snapshot_ca(req->snap, req->target.ca);
         return 1; /* what could not be resolved is refused by decide, after authentication */
     }
