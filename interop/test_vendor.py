@@ -506,3 +506,16 @@ def test_files_of_vendors(make_server, acme, bolt, what, message):
         return
     with pytest.raises(AssertionError, match=f"cmp-server.yaml:{line}: vendor_cas Acme: certificate: .*{message}"):
         server.start()
+
+
+def test_a_renewal_is_not_for_vendor_certificates(make_operator, keys, acme):
+    """Where the profile takes renewals: with the operator's certificate only, however soon the vendor's expires."""
+    server = make_operator(lambda c: c["end_entity_profiles"]["BASE_STATIONS"].update(renew_days_before_expiry=3650))
+    device = acme.device(register(server))
+    msg, answer = ask(server, device, keys)
+    granted(answer)
+    assert server.confirm(msg, answer, device, "/cmp/acme").body == "pkiconf"
+    check_refused(server, device, keys, NOBODY)
+    own = forge.Signer(keys(), answer.x509())
+    content = forge.cert_req_msg(keys("ec:P-384"), subject=subject(device.number))
+    granted(server.send(forge.Msg("cr", content).der(own), "/cmp/acme"), "cp")

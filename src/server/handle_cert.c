@@ -75,7 +75,8 @@ static int find_renewal(CMPSRV_REQUEST *req)
     req->is_renewal = req->entity.status == CMPSRV_ENTITY_GENERATED && p != NULL &&
                       p->renewal_window > 0 && req->auth.signer.p != NULL &&
                       cmpsrv_cert_view(req->auth.signer, &view, NULL) &&
-                      view.not_after - req->now <= p->renewal_window;
+                      view.not_after - req->now <= p->renewal_window &&
+                      cmpsrv_request_issuer(req, &view, NULL, NULL) != NULL; /* no vendor's */
     return req->is_renewal;
 }
 
