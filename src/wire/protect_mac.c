@@ -110,7 +110,7 @@ static int compute(const CMPSRV_MAC_KEY *k, CMPSRV_SLICE header, CMPSRV_SLICE bo
         return cmpsrv_fail(why, "out of memory");
     ok = HMAC(cmpsrv_md_evp(k->md), k->k, (int)k->n, part.p, part.n, mac, NULL) != NULL ||
          cmpsrv_fail(why, "cannot compute the MAC");
-    cmpsrv_bytes_clear(&part);
+    cmpsrv_bytes_wipe(&part); /* a request may have an enrolment code */
     return ok;
 }
 
