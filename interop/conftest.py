@@ -134,13 +134,14 @@ class Server:
         return json.loads(self.admin("cert", "list", "--json", *args).stdout)
 
     # ---- the process
-    def start(self, env=None, deadline=DEADLINE):
+    def start(self, env=None, deadline=DEADLINE, wrapper=()):
+        """wrapper: a program that execs the server, and its arguments."""
         self.note_configuration()
         env = dict(env or {})
         if "LD_PRELOAD" in env:  # a sanitizer's runtime wants to be the first library: has to be allowed
             env["ASAN_OPTIONS"] = ":".join(filter(None, [os.environ.get("ASAN_OPTIONS"), "verify_asan_link_order=0"]))
         with open(self.log, "ab") as log:
-            self.process = subprocess.Popen([str(server_binary(self.build)), "--config", str(self.config)],
+            self.process = subprocess.Popen([*wrapper, str(server_binary(self.build)), "--config", str(self.config)],
                                             stderr=log, stdout=log, env=dict(os.environ, **env))
         end = time.monotonic() + deadline
         while True:
