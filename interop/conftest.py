@@ -4,6 +4,7 @@ import collections
 import contextlib
 import glob
 import http.client
+import itertools
 import json
 import os
 import pathlib
@@ -22,16 +23,22 @@ from cryptography.hazmat.primitives import serialization
 sys.path.insert(0, os.path.dirname(__file__))
 
 import forge  # noqa: E402
+import lint  # noqa: E402
 
 TOP = pathlib.Path(__file__).resolve().parent.parent
 BUILD = pathlib.Path(os.environ.get("CMPSRV_BUILD", TOP / "build"))
 DEADLINE = 15
+linted = collections.Counter()  # certificates, servers and seconds of all lint.py checks
 captured = collections.defaultdict(set)  # by test, the messages it sent and got through a Server: the first 500
 
 
 def pytest_collection_modifyitems(items):
     """What looks at all messages captured comes last."""
     items.sort(key=lambda item: item.name == "test_every_message_captured")
+
+
+def pytest_terminal_summary(terminalreporter):
+    terminalreporter.write_line("lint: {certificates} certificates, {checks} checks of a store, {seconds:.1f} s".format_map(linted))
 
 
 def free_port():
@@ -58,6 +65,8 @@ class Server:
     def __init__(self, directory, ca_key="ec:P-256", build=BUILD):
         self.dir, self.build, self.port = pathlib.Path(directory), build, free_port()
         self.process = None
+        self.lint = True  # False: the test damages the certificates in the store, or has them damaged
+        self.deployment = lint.Deployment()
         self.log = self.dir.parent / (self.dir.name + ".log")
         self.admin("init", "--dir", str(self.dir), "--listen", f"http://127.0.0.1:{self.port}", "--ca-key", ca_key,
                    config=False)
@@ -70,11 +79,29 @@ class Server:
         return self.dir / "cmp-server.yaml"
 
     def configure(self, change):
+        self.note_configuration()
         conf = yaml.safe_load(self.config.read_text())
         change(conf)
         plain = yaml.SafeDumper
         plain.ignore_aliases = lambda *_: True
         self.config.write_text(yaml.dump(conf, Dumper=plain))
+
+    def note_configuration(self):
+        """For lint.py: a later configuration may have other CAs and profiles; one that is broken issues nothing."""
+        with contextlib.suppress(OSError, ValueError, KeyError, TypeError, AttributeError, yaml.YAMLError):
+            self.deployment.read(self.config)
+
+    def check_certificates(self):
+        """Every certificate in the store is as lint.py wants it."""
+        self.note_configuration()
+        database = self.dir / "cmp-server.db"
+        if not self.lint or not database.exists():
+            return
+        begun = time.monotonic()
+        stored = [row[0] for row in self.query("SELECT der FROM certificate")]
+        wrong = lint.check(stored, self.deployment)
+        linted.update(certificates=len(stored), checks=1, seconds=time.monotonic() - begun)
+        assert not wrong, wrong
 
     def listen_admin(self):
         self.admin_port = free_port()
@@ -89,6 +116,9 @@ class Server:
         done = subprocess.run(line, capture_output=True, text=True, timeout=120)
         if check and done.returncode != 0:
             raise AssertionError(f"{' '.join(line)}: {done.stdout}{done.stderr}")
+        if args[:2] == ("ra", "issue") and done.returncode == 0:
+            directory = args[args.index("--dir") + 1] if "--dir" in args else "."
+            self.deployment.ras.add(lint.first_of(pathlib.Path(directory) / f"{args[2]}.crt"))
         return done
 
     def ra(self, name, *args):
@@ -104,12 +134,14 @@ class Server:
         return json.loads(self.admin("cert", "list", "--json", *args).stdout)
 
     # ---- the process
-    def start(self, env=None, deadline=DEADLINE):
+    def start(self, env=None, deadline=DEADLINE, wrapper=()):
+        """wrapper: a program that execs the server, and its arguments."""
+        self.note_configuration()
         env = dict(env or {})
         if "LD_PRELOAD" in env:  # a sanitizer's runtime wants to be the first library: has to be allowed
             env["ASAN_OPTIONS"] = ":".join(filter(None, [os.environ.get("ASAN_OPTIONS"), "verify_asan_link_order=0"]))
         with open(self.log, "ab") as log:
-            self.process = subprocess.Popen([str(server_binary(self.build)), "--config", str(self.config)],
+            self.process = subprocess.Popen([*wrapper, str(server_binary(self.build)), "--config", str(self.config)],
                                             stderr=log, stdout=log, env=dict(os.environ, **env))
         end = time.monotonic() + deadline
         while True:
@@ -128,6 +160,10 @@ class Server:
         assert code == -signal.SIGKILL, f"cmp-server had ended by itself with {code}: {self.log_text()[-2000:]}"
 
     def stop(self):
+        self.end()
+        self.check_certificates()
+
+    def end(self):
         code = self.process.poll() if self.process else 0
         if code is None:
             self.process.terminate()
@@ -137,7 +173,7 @@ class Server:
             assert code >= 0 or code == -signal.SIGKILL, f"cmp-server ended with {code}: {self.log_text()[-2000:]}"
 
     def restart(self, env=None):
-        self.stop()
+        self.end()
         return self.start(env)
 
     def alive(self):
@@ -223,18 +259,16 @@ class Server:
 @pytest.fixture
 def make_server(tmp_path):
     """A function that makes (and by default starts) a server; all of them end with the test."""
-    servers = []
+    numbers = itertools.count()
+    with contextlib.ExitStack() as stack:
+        def make(start=True, change=None, **kwargs):
+            server = Server(tmp_path / f"pki{next(numbers)}", **kwargs)
+            stack.callback(server.stop)
+            if change:
+                server.configure(change)
+            return server.start() if start else server
 
-    def make(start=True, change=None, **kwargs):
-        server = Server(tmp_path / f"pki{len(servers)}", **kwargs)
-        servers.append(server)
-        if change:
-            server.configure(change)
-        return server.start() if start else server
-
-    yield make
-    for server in servers:
-        server.stop()
+        yield make
 
 
 @pytest.fixture(scope="session")

@@ -3,6 +3,8 @@ EXTRA_DIST += \
     interop/conftest.py \
     interop/der.py \
     interop/forge.py \
+    interop/lint.py \
+    interop/memory.py \
     interop/openssl-from \
     interop/oracle.py \
     interop/sweep.py \
@@ -21,6 +23,7 @@ EXTRA_DIST += \
     interop/test_headers.py \
     interop/test_http.py \
     interop/test_keyid.py \
+    interop/test_lint.py \
     interop/test_log.py \
     interop/test_message_show.py \
     interop/test_modules.py \

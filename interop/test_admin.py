@@ -69,6 +69,7 @@ def test_crl_generate(server, tmp_path):
 def test_store_verify_finds_what_was_changed(server, keys):
     assert "1 certificates, 0 wrong" in server.admin("store", "verify").stdout
     _, _, other = server.enrol(keys("ec:P-384"), "other", implicit=True)
+    server.lint = False  # a certificate stands twice
     with sqlite3.connect(server.dir / "cmp-server.db") as db:
         db.execute("UPDATE certificate SET der = ? WHERE der = ?", (other.cert, server.answer.cert))
     done = server.admin("store", "verify", check=False)

@@ -6,19 +6,23 @@ set -eu
 src=${srcdir:-.}
 build=${top_builddir:-.}
 man=${CMPSRV_DOCS:-$src/docs}/man
-operations=${CMPSRV_DOCS:-$src/docs}/operations.md
+errors=${CMPSRV_DOCS:-$src/docs}/errors.md
 tmp=$(mktemp -d)
 trap 'rm -rf "$tmp"' EXIT
 status=0
 
-# compare WHAT: $tmp/want is what the programs say, $tmp/have what the documentation says.
+# compare WHAT: $tmp/want is what the programs say, $tmp/have what the documentation says, in any order.
 compare() {
-    LC_ALL=C sort "$tmp/want" >"$tmp/want.sorted"
-    LC_ALL=C sort "$tmp/have" >"$tmp/have.sorted"
+    LC_ALL=C sort -o "$tmp/want" "$tmp/want"
+    LC_ALL=C sort -o "$tmp/have" "$tmp/have"
+    compare_rows "$1"
+}
+# compare_rows WHAT: the same, in this order.
+compare_rows() {
     if [ ! -s "$tmp/want" ]; then
         echo "$1: the program says nothing"
         status=1
-    elif ! diff "$tmp/want.sorted" "$tmp/have.sorted" >"$tmp/diff"; then
+    elif ! diff "$tmp/want" "$tmp/have" >"$tmp/diff"; then
         echo "$1: the program says (<), the documentation says (>):"
         grep '^[<>]' "$tmp/diff"
         status=1
@@ -80,12 +84,12 @@ sed -n 's/^\.It Ic //p' "$man/cmp-admin.8" |
 compare "commands of cmp-admin(8)"
 
 # ---- reasons ---------------------------------------------------------------------------------------------------
+# All columns of errors.md but the last are the table's; the last one says what to do.
 "$build/tests/docs/print_tables" reasons >"$tmp/want"
-sed -n '/^## 9\. Reasons/,$s/^| `\([A-Z_]*\)` | \(.*\) |$/\1 | \2/p' "$operations" >"$tmp/rows"
-sed 's/ | /\t/g' "$tmp/rows" | cut -f 1-4 >"$tmp/have"
-compare "reasons of operations.md"
-if sed 's/ | /\t/g' "$tmp/rows" | awk -F '\t' 'NF != 5 || $5 == "" { print $1 ": want five columns, none empty"; bad = 1 }
-    END { exit !bad }'; then
+grep '^| [^|]* | `' "$errors" >"$tmp/rows" || true
+sed 's/\(.*|\) .* |$/\1/' "$tmp/rows" >"$tmp/have"
+compare_rows "reasons of errors.md"
+if awk -F ' [|] ' 'NF != 6 || $6 ~ /^ *[|]?$/ { print $2 ": want six columns, none empty"; bad = 1 } END { exit !bad }' "$tmp/rows"; then
     status=1
 fi
 

@@ -173,7 +173,7 @@ static int verify_signature(const CMPSRV_AUTH_INPUT *in, EVP_PKEY *key, CMPSRV_R
     ok = cmpsrv_sig_verify(in->libctx, in->propq, key, m->protection_alg,
                            in->alias->signature_digests, cmpsrv_bytes_slice(&part), m->protection,
                            CMPSRV_R_BAD_MESSAGE_CHECK, why);
-    cmpsrv_bytes_clear(&part);
+    cmpsrv_bytes_wipe(&part); /* it may have an enrolment code */
     return ok;
 }
 

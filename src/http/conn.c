@@ -257,6 +257,23 @@ void cmpsrv_http_conn_answer(CMPSRV_HTTP_JOB *job)
     cmpsrv_http_job_free(job);
 }
 
+/* Requests may have enrolment codes: their octets do not stay behind in memory that is free. The
+ * first n are contiguous. */
+static void wipe_input(struct evbuffer *in, size_t n)
+{
+    OPENSSL_cleanse(evbuffer_pullup(in, (ev_ssize_t)n), n);
+    evbuffer_drain(in, n);
+}
+
+static void wipe_all_input(CMPSRV_HTTP_CONN *c)
+{
+    struct evbuffer *in = bufferevent_get_input(c->bev);
+    size_t n;
+
+    while ((n = evbuffer_get_contiguous_space(in)) > 0)
+        wipe_input(in, n);
+}
+
 /* Feeds what has come until a request is complete; the rest of the input waits for its turn. */
 static CMPSRV_HTTP_PARSE feed(CMPSRV_HTTP_CONN *c)
 {
@@ -266,7 +283,7 @@ static CMPSRV_HTTP_PARSE feed(CMPSRV_HTTP_CONN *c)
 
     while (outcome == CMPSRV_HTTP_MORE && (n = evbuffer_get_contiguous_space(in)) > 0) {
         outcome = cmpsrv_http_parser_feed(c->parser, evbuffer_pullup(in, (ev_ssize_t)n), n, &used);
-        evbuffer_drain(in, used);
+        wipe_input(in, used);
     }
     return outcome;
 }
@@ -318,11 +335,8 @@ static void linger(CMPSRV_HTTP_CONN *c)
 
 static void throw_away(CMPSRV_HTTP_CONN *c)
 {
-    struct evbuffer *in = bufferevent_get_input(c->bev);
-    size_t n = evbuffer_get_length(in);
-
-    c->drained += n;
-    evbuffer_drain(in, n);
+    c->drained += evbuffer_get_length(bufferevent_get_input(c->bev));
+    wipe_all_input(c);
     if (c->drained > LINGER_OCTETS)
         cmpsrv_http_conn_free(c);
 }
@@ -421,6 +435,7 @@ void cmpsrv_http_conn_free(CMPSRV_HTTP_CONN *c)
     house_of(c)->n--;
     atomic_fetch_sub(&h->open[c->service], 1);
     event_free(c->deadline);
+    wipe_all_input(c);
     bufferevent_free(c->bev);
     cmpsrv_http_parser_free(c->parser);
     OPENSSL_free(c);

@@ -112,7 +112,7 @@ static int append(CMPSRV_HTTP_PARSER *p, GROWING *b, const unsigned char *data, 
 
         if (cap < b->n + n)
             cap = b->n + n;
-        if ((q = OPENSSL_realloc(b->p, cap)) == NULL)
+        if ((q = OPENSSL_clear_realloc(b->p, b->cap, cap)) == NULL)
             return refuse(p, 503, "out of memory");
         b->p = q;
         b->cap = cap;
@@ -124,7 +124,7 @@ static int append(CMPSRV_HTTP_PARSER *p, GROWING *b, const unsigned char *data, 
 
 static void drop(GROWING *b)
 {
-    OPENSSL_free(b->p);
+    OPENSSL_clear_free(b->p, b->n);
     *b = (GROWING){NULL, 0, 0};
 }
 
@@ -578,7 +578,7 @@ void cmpsrv_http_parser_reset(CMPSRV_HTTP_PARSER *p)
     CMPSRV_HTTP_PARSER kept = {.service = p->service, .max_body = p->max_body};
 
     OPENSSL_free(p->req.path);
-    cmpsrv_bytes_clear(&p->req.body);
+    cmpsrv_bytes_wipe(&p->req.body);
     drop(&p->line);
     drop(&p->body);
     *p = kept;

@@ -35,7 +35,7 @@ void cmpsrv_http_job_free(CMPSRV_HTTP_JOB *job)
     if (job == NULL)
         return;
     OPENSSL_free(job->path);
-    cmpsrv_bytes_clear(&job->body);
+    cmpsrv_bytes_wipe(&job->body); /* it may have an enrolment code */
     cmpsrv_bytes_clear(&job->answer);
     OPENSSL_free(job);
 }

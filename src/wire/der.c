@@ -266,7 +266,8 @@ static unsigned char *grow(CMPSRV_DERW *w, size_t more)
 
         while (cap < w->n + more)
             cap *= 2;
-        if ((p = OPENSSL_realloc(w->p, cap)) == NULL) {
+        /* whoever wipes what was written means all of it */
+        if ((p = OPENSSL_clear_realloc(w->p, w->cap, cap)) == NULL) {
             w->failed = 1;
             return NULL;
         }

@@ -145,7 +145,7 @@ int cmpsrv_mac_verify(const CMPSRV_MAC_KEY *k, const CMPSRV_PKIMSG *msg, CMPSRV_
     if (!cmpsrv_protected_part(msg->header, msg->body, &part))
         return cmpsrv_fail(why, "out of memory");
     ok = cmpsrv_mac_check(k, cmpsrv_bytes_slice(&part), msg->protection, &same, why);
-    cmpsrv_bytes_clear(&part);
+    cmpsrv_bytes_wipe(&part); /* a request may have an enrolment code */
     if (!ok)
         return 0;
     same |= cmpsrv_fault("no-mac");

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Prints the table of settings and the table of reasons as lines with tabs between the fields, for
- * tests/check-docs.sh, which compares them with the man page and with docs/operations.md.
+ * Prints the table of settings as lines with tabs between the fields and the table of reasons as
+ * rows of docs/errors.md, for tests/check-docs.sh, which compares them with the documentation.
  */
 #include "config.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "cmpsrv/err.h"
@@ -31,14 +32,28 @@ static void print_settings(void)
     }
 }
 
-/* name failInfo HTTP text */
+/* By class, and in a class as in the table. */
+static int compare(const void *a, const void *b)
+{
+    const CMPSRV_REASON *x = a, *y = b;
+    int order = strcmp(CMPSRV_reason_info(*x)->cls, CMPSRV_reason_info(*y)->cls);
+
+    return order != 0 ? order : (*x > *y) - (*x < *y);
+}
+
+/* All columns but the last, what to do: that is written by hand. */
 static void print_reasons(void)
 {
-    for (int i = CMPSRV_R_NONE + 1; i < CMPSRV_R__COUNT; i++) {
-        const CMPSRV_REASON_INFO *info = CMPSRV_reason_info((CMPSRV_REASON)i);
+    CMPSRV_REASON reasons[CMPSRV_R__COUNT - CMPSRV_R_NONE - 1];
 
-        printf("%s\t%s\t%d\t%s\n", info->name, CMPSRV_failinfo_name(info->fail_info),
-               info->http_status, info->text);
+    for (size_t i = 0; i < CMPSRV_ARRAY_SIZE(reasons); i++)
+        reasons[i] = (CMPSRV_REASON)(CMPSRV_R_NONE + 1 + i);
+    qsort(reasons, CMPSRV_ARRAY_SIZE(reasons), sizeof(reasons[0]), compare);
+    for (size_t i = 0; i < CMPSRV_ARRAY_SIZE(reasons); i++) {
+        const CMPSRV_REASON_INFO *info = CMPSRV_reason_info(reasons[i]);
+
+        printf("| %s | `%s` | %s | %d | %s |\n", info->cls, info->name,
+               CMPSRV_failinfo_name(info->fail_info), info->http_status, info->text);
     }
 }
 
