@@ -44,6 +44,7 @@ def server(tmp_path_factory):
         c["aliases"]["two"] = dict(ra, authenticationparameters=[WIDE], **{"ra.caname": "Two"})
         c["aliases"]["wide"] = dict(ra, authenticationparameters=[WIDE])
         c["aliases"]["wide-signed"] = dict(ra, authenticationparameters=[WIDE], responseprotection="signature")
+        c["aliases"]["cmp"] = dict(ra, authenticationparameters=[WIDE])
         c["aliases"]["ten-thousand"] = dict(ra, authenticationparameters=[WIDE], pbm_iterations="1..10000")
         for name, ca in (("unique-1", "ManagementCA"), ("unique-2", "SecondCA")):
             c["aliases"][name] = dict(ra, authenticationparameters=[WIDE], unique_public_key=True, **{"ra.caname": ca})
@@ -207,16 +208,25 @@ def test_the_sample(sample, keys, tmp_path, cmd, path, more):
     assert wrong.returncode != 0 and "badMessageCheck" in wrong.stdout + wrong.stderr and not (tmp_path / "none.crt").exists()
 
 
+def test_the_sample_revokes(sample, keys, tmp_path):
+    write_key(keys(), tmp_path / "device.key")
+    for args in (["ir", "-newkey", tmp_path / "device.key", "-subject", "/UID=0815/CN=revoked", "-certout", tmp_path / "device.crt"],
+                 ["rr", "-oldcert", tmp_path / "device.crt", "-revreason", "1"]):
+        done = sample.client(*args, secret="password", path="ejbca/publicweb/cmp/cmp")
+        assert done.returncode == 0, done.stdout + done.stderr
+    assert [c["status"] for c in sample.certs("--entity", "cmp0815")] == ["revoked"]
+
+
 # ---- by class and number -----------------------------------------------------------------------------------------------------
 
 # CmpAliasTest 1
 @pytest.mark.parametrize("path, status", [
-    ("/ejbca/publicweb/cmp/wide", 200), ("/ejbca/publicweb/cmp/wide??&!!foo", 200), ("/ejbca/publicweb/cmp/nobody??&!!foo", 404),
-    ("/ejbca/publicweb/cmp/Wide", 404), ("/ejbca/publicweb/cmp/wide/foo", 404), ("/ejbca/publicweb/cmp/wide!", 404),
-    ("/ejbca/publicweb/cmp/" + "a" * 33, 400)])
+    ("/wide", 200), ("/wide??&!!foo", 200), ("", 200), ("/", 200), ("??!!&", 200), ("/?wide", 200), ("/nobody??&!!foo", 404),
+    ("/Wide", 404), ("/wide/foo", 404), ("/wide/", 404), ("//wide", 404), ("/wide!", 404), ("/" + "a" * 33, 400),
+    ("??##!!&", 400)])  # RFC 9112 3.2: a target has no fragment
 def test_paths_as_ejbca_reads_them(server, keys, path, status):
     der = forge.Msg("ir", forge.cert_req_msg(keys(), next(server.names)), implicit=True).der(forge.Secret(WIDE))
-    answer = Raw(server).send(request(der, path=path)).answer()
+    answer = Raw(server).send(request(der, path="/ejbca/publicweb/cmp" + path)).answer()
     assert answer[0] == status and (status != 200 or forge.Answer(answer[3]).status == 0)
     assert status != 404 or answer[1] == "No such CMP alias"
 
