@@ -372,6 +372,8 @@ def test_login_attempts(server, keys):
     assert locked.fail_info == ["badMessageCheck"]
     assert len({tuple(without_what_differs(a)) for a in (*wrong, locked, nobody)}) == 1
     assert ask(other, other.code).status == 0
+    wait_for("the count in the store", lambda: server.query("SELECT attempts FROM end_entity WHERE name = ?", device.name)[0][0] >= 2)
+    assert ask(device, device.code).fail_info == ["badMessageCheck"]
     server.admin("entity", "set", device.name, "--code", "a new one", "--status", "new")
     assert ask(device, "a new one").status == 0
 
