@@ -190,10 +190,15 @@ static void print_row(const char *file, const CMPSRV_IMPORT_ROW *row)
     fprintf(stderr, "%s%s\n", row->why[0] == '\0' ? "" : ": ", row->why);
 }
 
+/* What is refused wants something done: it comes last, where it is seen. */
 static void print_report(const char *file, const CMPSRV_IMPORT *im)
 {
     for (size_t i = 0; i < im->rows_n; i++)
-        print_row(file, &im->rows[i]);
+        if (im->rows[i].outcome != CMPSRV_IMPORT_REFUSED)
+            print_row(file, &im->rows[i]);
+    for (size_t i = 0; i < im->rows_n; i++)
+        if (im->rows[i].outcome == CMPSRV_IMPORT_REFUSED)
+            print_row(file, &im->rows[i]);
     fprintf(stderr, "%s: %zu alias%s:", file, im->aliases_n, im->aliases_n == 1 ? "" : "es");
     for (size_t i = 0; i < CMPSRV_IMPORT__COUNT; i++)
         fprintf(stderr, "%s %zu %s", i == 0 ? "" : ",", im->counts[i],

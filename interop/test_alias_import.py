@@ -7,6 +7,7 @@ import subprocess
 import pytest
 import yaml
 
+import forge
 from conftest import server_binary
 
 # The alias of EJBCA's guide to RA mode, with every key that `config cmp dumpalias` prints.
@@ -84,22 +85,15 @@ def test_the_sample_loads_and_serves(server, dump, tmp_path):
     assert document["skipped_lines"] == 1
     assert not any(row.get("from") == "password" or "[password]" in row.get("to", "") for row in document["report"])
 
-    expected = {"conformance": "ejbca", "operationmode": "ra", "authenticationmodule": ["HMAC"],
-                "authenticationparameters": ["password"], "responseprotection": "pbe", "defaultca": "ManagementCA",
-                "response.capubsissuingca": True, "allowautomatickeyupdate": False, "allowupdatewithsamekey": True,
-                "allowservergenkeys": False, "ra.namegenerationscheme": "DN", "ra.namegenerationparameters": ["UID"],
-                "ra.namegenerationprefix": "cmp", "ra.passwordgenparams": "random", "ra.allowcustomcertserno": False,
-                "ra.endentityprofile": "CMP_ENTITY", "ra.certificateprofile": "CMP_CERT",
-                "ra.caname": "ManagementCA", "ra.endentitycertificate.omitverifications": False}
-    if told["allowraverifypopo"] == "taken":
-        expected["allowraverifypopo"] = True
-        assert done.returncode == 0 and document["refused"] == 0
-    else:
-        row = next(r for r in document["report"] if r["key"] == "allowraverifypopo")
-        assert row["outcome"] == "refused" and "not supported yet" in row["why"]
-        assert done.returncode == 1 and document["refused"] == 1
-        assert "    # allowraverifypopo: refused: " in document["yaml"]
-    assert alias == expected
+    assert done.returncode == 0 and document["refused"] == 0 and told["allowraverifypopo"] == "taken"
+    assert alias == {"conformance": "ejbca", "operationmode": "ra", "authenticationmodule": ["HMAC"],
+                     "authenticationparameters": ["password"], "responseprotection": "pbe", "defaultca": "ManagementCA",
+                     "response.capubsissuingca": True, "allowautomatickeyupdate": False, "allowupdatewithsamekey": True,
+                     "allowservergenkeys": False, "allowraverifypopo": True, "ra.namegenerationscheme": "DN",
+                     "ra.namegenerationparameters": ["UID"], "ra.namegenerationprefix": "cmp",
+                     "ra.passwordgenparams": "random", "ra.allowcustomcertserno": False, "ra.endentityprofile": "CMP_ENTITY",
+                     "ra.certificateprofile": "CMP_CERT", "ra.caname": "ManagementCA",
+                     "ra.endentitycertificate.omitverifications": False}
 
     (server.dir / "imported.yaml").write_text(document["yaml"])
     checked = check_config(server)
@@ -108,10 +102,13 @@ def test_the_sample_loads_and_serves(server, dump, tmp_path):
     cert = tmp_path / "cert.pem"
     key = tmp_path / "key.pem"
     subprocess.run(["openssl", "ecparam", "-name", "prime256v1", "-genkey", "-noout", "-out", key], check=True)
-    done = server.client("ir", "-newkey", key, "-subject", "/UID=4711/CN=device", "-certout", cert,
-                         secret="password", path="ejbca/publicweb/cmp/factory")
-    assert done.returncode == 0, done.stderr
-    assert [c["entity"] for c in server.certs() if c["entity"].startswith("cmp")] == ["cmp4711"]
+    for pop in ([], ["-popo", "0"]):  # signed, and verified by the RA
+        done = server.client("ir", "-newkey", key, "-subject", "/UID=4711/CN=device", *pop, "-certout", cert,
+                             "-rspout", tmp_path / "rsp.der", secret="password", path="ejbca/publicweb/cmp/factory")
+        assert done.returncode == 0, done.stderr
+        answer = forge.Answer((tmp_path / "rsp.der").read_bytes())
+        assert answer.kind() == "mac" and answer.mac_is_right("password")
+    assert [c["entity"] for c in server.certs() if c["entity"].startswith("cmp")] == ["cmp4711", "cmp4711"]
 
 
 def test_a_secret_stays_in_its_file(server, dump, tmp_path):
@@ -150,6 +147,18 @@ def test_a_profile_without_a_map_does_not_load_as_another(server, dump):
     (server.dir / "imported.yaml").write_text(done.stdout)
     checked = check_config(server)
     assert checked.returncode == 1 and "ra.endentityprofile" in checked.stderr
+
+
+def test_what_is_to_be_done_comes_last(server, dump):
+    text = SAMPLE.replace("CN=ManagementCA", "CN=Another CA,O=Example,C=SE") + (
+        "abc.operationmode = ra\nabc.authenticationmodule = HMAC\nabc.authenticationparameters = password\n")
+    told = server.admin("alias", "import", dump(text), "--secret", "file:x", check=False).stderr.splitlines()
+    refused = [line for line in told if " refused: " in line]
+    assert told[-1 - len(refused):-1] == refused and len(refused) > 2
+    assert any('give --map "ca:CN=Another CA,O=Example,C=SE=NAME"' in line for line in refused)
+    assert any("and abc has it; import each with --alias NAME" in line for line in refused)
+    done = server.admin("alias", "import", dump(text), "--map", "ca:CN=Another CA,O=Example,C=SE=ManagementCA", check=False)
+    assert yaml.safe_load(done.stdout)["aliases"]["factory"]["defaultca"] == "ManagementCA"
 
 
 def test_the_default_ca_by_its_subject(server, dump):

@@ -111,6 +111,7 @@ static int pair_up(AUTH *a, const char *text)
 static const char *find_secret(AUTH *a, const char *text)
 {
     EJBCA_IMPORT *im = a->module.im;
+    char user[80];
     const char *file = im->options->secret_file, *alias = a->module.alias->name;
 
     if (file != NULL && im->pub.secret_user == NULL) {
@@ -121,7 +122,9 @@ static const char *find_secret(AUTH *a, const char *text)
     }
     if (file != NULL) {
         cmpsrv_ejbca_refused(&a->parameter,
-                             "--secret is the secret of one alias; import each with --alias NAME");
+                             "--secret is the secret of one alias, and %s has it; import each "
+                             "with --alias NAME",
+                             cmpsrv_conf_quote(im->pub.secret_user, user));
         return NULL;
     }
     if (a->is_unreadable || is_unreadable(text)) {

@@ -122,6 +122,7 @@ static void translate_protection(const EJBCA_AT *at)
 static void translate_default_ca(const EJBCA_AT *at)
 {
     const char *name, *text = at->p->value;
+    char shown[512];
 
     if (is_empty(at))
         return;
@@ -130,8 +131,8 @@ static void translate_default_ca(const EJBCA_AT *at)
                                 "a CA goes by its name here");
     else if (strchr(text, '=') != NULL)
         cmpsrv_ejbca_refused(at,
-                             "no CA is known to have this subject; give --config FILE with that "
-                             "CA, or --map \"ca:SUBJECT=NAME\"");
+                             "no CA of --config FILE has this subject; give --map \"ca:%s=NAME\"",
+                             cmpsrv_escape(cmpsrv_slice_str(text), shown, sizeof(shown)));
     else if (fitting(at, text, CONF_MAX_NAME) != NULL)
         cmpsrv_ejbca_taken(at, cmpsrv_ejbca_scalar(at->im, text), "");
 }

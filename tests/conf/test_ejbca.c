@@ -529,7 +529,7 @@ static void test_the_secret_of_a_file(void)
     CU_ASSERT(has_line("authenticationparameters: [\"-\"]") && im->secret_user == NULL);
     import(RA SECRET "b.operationmode=ra\nb.authenticationmodule=HMAC\n"
                      "b.authenticationparameters=" CANARY "\n");
-    CU_ASSERT(has_text("# b: refused") && has_row("authenticationparameters", R, "one alias"));
+    CU_ASSERT(has_text("# b: refused") && has_row("authenticationparameters", R, "and a has it"));
     options.secret_file = "it's \"mine\": x";
     import(RA SECRET);
     CU_ASSERT(has_line("authenticationparameters: [{file: \"it's \\\"mine\\\": x\"}]"));
