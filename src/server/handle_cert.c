@@ -65,8 +65,8 @@ static int find_unconfirmed(CMPSRV_REQUEST *req)
 }
 
 /* The status that lets an end entity enrol without a code: its own certificate, which expires
- * within the window of its profile, asks for the next one. `EJBCA:` there the code does, too; here
- * it is gone by then. */
+ * within the window of its profile, asks for the next one; that of its vendor does not. `EJBCA:`
+ * there the code does, too; here it is gone by then. */
 static int find_renewal(CMPSRV_REQUEST *req)
 {
     const CMPSRV_CONF_EE_PROFILE *p = req->target.ee_profile;
@@ -75,7 +75,8 @@ static int find_renewal(CMPSRV_REQUEST *req)
     req->is_renewal = req->entity.status == CMPSRV_ENTITY_GENERATED && p != NULL &&
                       p->renewal_window > 0 && req->auth.signer.p != NULL &&
                       cmpsrv_cert_view(req->auth.signer, &view, NULL) &&
-                      view.not_after - req->now <= p->renewal_window;
+                      view.not_after - req->now <= p->renewal_window &&
+                      cmpsrv_request_issuer(req, &view, NULL, NULL) != NULL;
     return req->is_renewal;
 }
 

@@ -1,0 +1,42 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Ways to a certificate, or to what others have, that nobody has a right to: what end entities, RAs and strangers try."""
+import forge
+from der import explicit, parse, tlv
+from test_client_mode import add
+from test_pop import ENCR_CERT
+from test_stock_client import write_key
+from test_vendor import PEM, Vendor, ask as vendor_ask, granted, issue, lay_out, names
+
+UNCONFIRMED, REVOKED = 0, 2
+
+
+def status(server, serial):
+    number = parse(forge.integer(serial)).content
+    return server.query("SELECT status FROM certificate WHERE serial = ?", number)[0][0]
+
+
+def template(key, cn, serial):
+    number = parse(forge.integer(serial)).content
+    return tlv(0x81, number) + explicit(5, forge.name(cn)) + tlv(0xA6, parse(forge.spki(key)).content)
+
+
+# ---- renewal ---------------------------------------------------------------------------------------------------------
+
+def test_a_vendors_certificate_renews_nothing(make_server, keys):
+    """It is not the end entity's own, however soon it expires."""
+    acme = Vendor("Acme")
+    server = make_server(start=False)
+    lay_out(server, acme, Vendor("Bolt"))
+    server.configure(lambda c: c["end_entity_profiles"]["BASE_STATIONS"].update(renew_days_before_expiry=3650))
+    server.start()
+    server.admin("entity", "add", "acme-1", "--dn", "/O=Operator/CN=bs-1", "--ca", "OperatorCA",
+                 "--end-entity-profile", "BASE_STATIONS")
+    device = acme.device("1", days=(-2, 5))
+    msg, first = vendor_ask(server, device, keys)
+    assert server.confirm(msg, first, forge.Signer(device.key, device.cert), "/cmp/acme").body == "pkiconf"
+    for body, answered in (("ir", "ip"), ("cr", "cp")):
+        answer = vendor_ask(server, device, keys, body)[1]
+        assert (answer.body, answer.fail_info) == (answered, ["notAuthorized"])
+    own = forge.Signer(keys(), granted(first))
+    own.number, own.certs = "1", [first.cert]
+    assert vendor_ask(server, own, keys, "cr")[1].status == 0
