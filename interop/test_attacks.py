@@ -40,3 +40,28 @@ def test_a_vendors_certificate_renews_nothing(make_server, keys):
     own = forge.Signer(keys(), granted(first))
     own.number, own.certs = "1", [first.cert]
     assert vendor_ask(server, own, keys, "cr")[1].status == 0
+
+
+# ---- encrCert ----------------------------------------------------------------------------------------------------------
+
+def test_hold_confirms_nothing(make_server, keys):
+    """Who chose the serial number of a certificate that it cannot decrypt may revoke it, not put it on hold and take it off."""
+    def change(c):
+        c["certificate_profiles"]["ENDUSER"].update(allow_serial_override=True,
+                                                    key_usage=["digitalSignature", "keyEncipherment"])
+        c["aliases"]["ra"].update({"ra.allowcustomcertserno": True, "allow_mac_rr": True})
+    server = make_server(change=change)
+    key = keys("rsa:2048")
+    content = forge.cert_req_msg(key, template=template(key, "held", 0x123456), pop=ENCR_CERT["keyEncipherment"])
+    answer = server.send(forge.Msg("ir", content, pvno=3).der(server.credential))
+    assert answer.encrypted_cert is not None, (answer.fail_info, answer.text)
+    ca = server.signer("issuing").cert
+    held = type("Held", (), {"issuer": ca.subject, "serial_number": 0x123456})
+
+    def rr(reason):
+        return server.send(forge.Msg("rr", forge.rev_details(held, reason)).der(server.credential))
+    assert rr(6).fail_info == ["badCertId"]
+    assert rr(8).fail_info == ["badCertId"]
+    assert status(server, 0x123456) == UNCONFIRMED
+    assert rr(1).status == 0
+    assert status(server, 0x123456) == REVOKED
