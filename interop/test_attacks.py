@@ -65,3 +65,33 @@ def test_hold_confirms_nothing(make_server, keys):
     assert status(server, 0x123456) == UNCONFIRMED
     assert rr(1).status == 0
     assert status(server, 0x123456) == REVOKED
+
+
+# ---- p10cr and defaultca -------------------------------------------------------------------------------------------------
+
+def two_cas(server):
+    """A second CA with a name of its own."""
+    key = forge.make_key("ec:P-256")
+    server.second = issue(names("Second CA"), key, None, ca=True)
+    (server.dir / "second.crt").write_bytes(server.second.public_bytes(PEM))
+    write_key(key, server.dir / "second.key")
+
+    def change(c):
+        c["cas"]["SecondCA"] = {"certificate": "second.crt", "key": "file:second.key", "cmp_ra_auth_secret": "secret of the second"}
+        c["cas"]["ManagementCA"]["cmp_ra_auth_secret"] = "secret of the first"
+        c["aliases"]["two"] = dict(c["aliases"]["ra"], authenticationparameters=["-"], defaultca="SecondCA")
+        c["aliases"]["first"] = dict(c["aliases"]["client"], cas=["ManagementCA"])
+    server.configure(change)
+    return server
+
+
+def test_a_p10cr_to_the_default_ca_is_confirmed_there(make_server, keys):
+    """What follows a message is judged by the CA that the message went to."""
+    server = two_cas(make_server(start=False)).start()
+    credential = forge.Secret("secret of the second")
+    msg = forge.Msg("p10cr", forge.pkcs10(keys(), "p10"))
+    answer = server.send(msg.der(credential), "/cmp/two")
+    assert answer.status == 0, (answer.fail_info, server.log_text()[-600:])
+    assert server.confirm(msg, answer, forge.Secret("secret of the first"), "/cmp/two").fail_info == ["badMessageCheck"]
+    conf = server.confirm(msg, answer, credential, "/cmp/two")
+    assert (conf.body, conf.kind()) == ("pkiconf", "mac") and conf.mac_is_right(credential.secret)

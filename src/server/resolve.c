@@ -310,9 +310,11 @@ int cmpsrv_entity_may_enrol(const CMPSRV_END_ENTITY_ROW *e)
 
 int cmpsrv_stage_resolve(CMPSRV_REQUEST *req)
 {
-    if (req->alias->ra_mode) {
-        cmpsrv_policy_resolve(req->snap->conf, req->alias, req->msg.body_type, req->msg.sender_kid,
-                              &req->target);
+    int goes_on = !req->type->is_first && req->has_txn;
+    int body = goes_on ? (int)req->txn.body_type : req->msg.body_type;
+
+    if (req->alias->ra_mode) { /* what goes on with a transaction is aimed at where that began */
+        cmpsrv_policy_resolve(req->snap->conf, req->alias, body, req->msg.sender_kid, &req->target);
         req->ca = cmpsrv_snapshot_ca(req->snap, req->target.ca);
         return 1; /* what could not be resolved is refused by decide, after authentication */
     }
