@@ -95,3 +95,15 @@ def test_a_p10cr_to_the_default_ca_is_confirmed_there(make_server, keys):
     assert server.confirm(msg, answer, forge.Secret("secret of the first"), "/cmp/two").fail_info == ["badMessageCheck"]
     conf = server.confirm(msg, answer, credential, "/cmp/two")
     assert (conf.body, conf.kind()) == ("pkiconf", "mac") and conf.mac_is_right(credential.secret)
+
+
+# ---- what is told ------------------------------------------------------------------------------------------------------
+
+def test_end_entities_of_others_are_as_none(make_server, keys):
+    """A code that is right is found by the subject, whatever name of another tenant's end entity senderKID has."""
+    server = two_cas(make_server(start=False)).start()
+    add(server, "theirs", "--ca", "SecondCA")
+    code = add(server, "ours", "--allowed-requests", "10")
+    answers = [server.send(forge.Msg("ir", forge.cert_req_msg(keys(), "ours"), implicit=True)
+                           .der(forge.Secret(code, kid=kid)), "/cmp/first") for kid in (b"nobody", b"theirs")]
+    assert [(a.body, a.status) for a in answers] == [("ip", 0)] * 2, [a.fail_info for a in answers]

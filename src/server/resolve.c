@@ -89,13 +89,6 @@ static int read_request(CMPSRV_REQUEST *req)
 /* ---- whose code the sender should have ---------------------------------------------------------
  */
 
-/* Each: 1 found, 0 not, -1 the store failed. */
-
-static int by_name(CMPSRV_REQUEST *req, const char *name)
-{
-    return cmpsrv_store_entity_get(req->srv->store, name, &req->entity, &req->why);
-}
-
 /* Whether the alias serves the end entity that was found: of others it knows as little as of those
  * that do not exist. */
 static int is_served(CMPSRV_REQUEST *req)
@@ -104,6 +97,22 @@ static int is_served(CMPSRV_REQUEST *req)
 
     return cmpsrv_conf_is_listed(&req->alias->cas, ca == NULL ? "" : ca->conf->name) &&
            cmpsrv_conf_is_listed(&req->alias->end_entity_profiles, req->entity.end_entity_profile);
+}
+
+/* Each: 1 found, 0 not, -1 the store failed. */
+
+/* Leaves one that is not served aside, so that the other ways are gone as if it did not exist. */
+static int if_served(CMPSRV_REQUEST *req, int found)
+{
+    if (found != 1 || is_served(req))
+        return found;
+    cmpsrv_end_entity_row_clear(&req->entity);
+    return 0;
+}
+
+static int by_name(CMPSRV_REQUEST *req, const char *name)
+{
+    return if_served(req, cmpsrv_store_entity_get(req->srv->store, name, &req->entity, &req->why));
 }
 
 /* Of a message that goes on with a transaction: the certificate that it is about has its owner's
@@ -155,7 +164,7 @@ static int by_subject(CMPSRV_REQUEST *req, CMPSRV_SLICE subject)
     if (found == 2)
         cmpsrv_log(req->srv->log, CMPSRV_LOG_WARNING,
                    "several end entities have the subject of a request: none is taken");
-    return found == 2 ? 0 : found;
+    return found == 2 ? 0 : if_served(req, found);
 }
 
 static int by_request(CMPSRV_REQUEST *req)
@@ -261,9 +270,7 @@ static int find_entity(CMPSRV_REQUEST *req)
     for (size_t i = 0; i < CMPSRV_ARRAY_SIZE(ways) && found == 0; i++)
         if ((ways[i].kinds & kind) != 0)
             found = ways[i].find(req);
-    req->has_entity = found == 1 && is_served(req);
-    if (!req->has_entity)
-        cmpsrv_end_entity_row_clear(&req->entity);
+    req->has_entity = found == 1;
     return found >= 0;
 }
 
