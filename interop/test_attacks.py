@@ -107,3 +107,17 @@ def test_end_entities_of_others_are_as_none(make_server, keys):
     answers = [server.send(forge.Msg("ir", forge.cert_req_msg(keys(), "ours"), implicit=True)
                            .der(forge.Secret(code, kid=kid)), "/cmp/first") for kid in (b"nobody", b"theirs")]
     assert [(a.body, a.status) for a in answers] == [("ip", 0)] * 2, [a.fail_info for a in answers]
+
+
+def test_cas_of_others_say_nothing(make_server, keys):
+    """An alias of one CA does not let another speak, whichever the recipient is."""
+    server = two_cas(make_server(start=False)).start()
+    first = server.signer("issuing").cert
+
+    def senders(recipient):
+        msg = forge.Msg("ir", forge.cert_req_msg(keys(), "nobody"), recipient=explicit(4, recipient.public_bytes()))
+        return server.send(msg.der(forge.Secret("wrong")), "/cmp/first")
+    nobodys = names("No such CA")
+    theirs, none = senders(server.second.subject), senders(nobodys)
+    assert (theirs.body, theirs.sender, theirs.kind()) == (none.body, none.sender, none.kind())
+    assert senders(first.subject).kind() == "signature"
