@@ -121,3 +121,31 @@ def test_cas_of_others_say_nothing(make_server, keys):
     theirs, none = senders(server.second.subject), senders(nobodys)
     assert (theirs.body, theirs.sender, theirs.kind()) == (none.body, none.sender, none.kind())
     assert senders(first.subject).kind() == "signature"
+
+
+# ---- codes -------------------------------------------------------------------------------------------------------------
+
+def test_no_code_is_tried_under_a_signature(make_server, keys):
+    """Anybody has the certificate of a device: under a signature that is none every code gets the same answer."""
+    def change(c):
+        c["aliases"]["token"] = dict(c["aliases"]["client"], authenticationmodule=["RegTokenPwd"],
+                                     authenticationparameters=["-"], login_attempts=3)
+    server = make_server(change=change)
+    code = add(server, "victim", "--allowed-requests", "2")
+    cert = server.send(forge.Msg("ir", forge.cert_req_msg(keys(), "victim"), implicit=True)
+                       .der(forge.Secret(code, kid=b"victim")), "/cmp/client").x509()
+    stranger = forge.Signer(forge.make_key("ec:P-256"), cert)
+    server.admin("entity", "set", "victim", "--status", "new")
+
+    def guess(text, signer, **fields):
+        content = forge.cert_req_msg(keys("ec:P-384"), "victim", regular=forge.reg_token(text))
+        answer = server.send(forge.Msg("ir", content, **fields).der(signer), "/cmp/token")
+        return answer.body, answer.status, tuple(answer.fail_info), answer.text
+    sha1 = forge.Signer(stranger.key, cert, digest="sha1")
+    for how in ({"signer": stranger}, {"signer": sha1}, {"signer": stranger, "kid": forge.ABSENT},
+                {"signer": stranger, "sender": explicit(4, forge.name("another"))}):
+        assert guess("wrong", **how) == guess(code, **how)
+        assert guess(code, **how)[0] == "error"
+    owner = forge.Signer(keys(), cert)
+    assert guess("wrong", owner)[0] == "error"
+    assert guess(code, owner)[:2] == ("ip", 0)
