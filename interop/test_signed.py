@@ -243,7 +243,7 @@ def test_a_row_makes_an_ra(rows, keys, how):
     assert ask(rows, rows.row, keys)[1].fail_info == ["notAuthorized"]
     set_rows(rows, line=ROWS[how](rows.row.cert))
     assert ask(rows, rows.row, keys)[1].status == 0
-    assert ask(rows, rows.row, keys, path="/cmp/second")[1].status == 0  # any CA
+    assert ask(rows, rows.row, keys, path="/cmp/second", cn="second")[1].status == 0  # any CA
 
 
 @pytest.mark.parametrize("limit, refused", [
@@ -266,15 +266,15 @@ def test_a_row_is_the_last_word(rows, keys):
     ra = rows.ra("eku", "--ca", "ManagementCA")
     set_rows(rows)
     assert ask(rows, ra, keys)[1].status == 0
-    assert ask(rows, ra, keys, path="/cmp/second")[1].fail_info == ["notAuthorized"]  # not its CA
+    assert ask(rows, ra, keys, path="/cmp/second", cn="second")[1].fail_info == ["notAuthorized"]  # not its CA
     set_rows(rows, eku={"subject": "CN=eku", "aliases": ["second"]})
     assert ask(rows, ra, keys)[1].fail_info == ["notAuthorized"]
-    assert ask(rows, ra, keys, path="/cmp/second")[1].status == 0
+    assert ask(rows, ra, keys, path="/cmp/second", cn="second")[1].status == 0
 
 
 def test_rr_of_another_cas_certificate(rows, keys):
     set_rows(rows, line={"subject": "CN=row, O=example"})
-    _, answer = ask(rows, rows.row, keys, path="/cmp/second")
+    _, answer = ask(rows, rows.row, keys, path="/cmp/second", cn="second")
     rr = forge.Msg("rr", forge.rev_details(answer.x509())).der(rows.row)
     assert rows.send(rr, "/cmp/signed").fail_info == ["notAuthorized"]
     rr = forge.Msg("rr", forge.rev_details(answer.x509())).der(rows.row)
