@@ -1,13 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
 """Ways to a certificate, or to what others have, that nobody has a right to: what end entities, RAs and strangers try."""
+import concurrent.futures
+import json
+
 import forge
 from der import explicit, parse, tlv
-from test_client_mode import add
+from test_client_mode import add, entity
 from test_pop import ENCR_CERT
 from test_stock_client import write_key
 from test_vendor import PEM, Vendor, ask as vendor_ask, granted, issue, lay_out, names
 
-UNCONFIRMED, REVOKED = 0, 2
+UNCONFIRMED, ACTIVE, REVOKED = 0, 1, 2
 
 
 def status(server, serial):
@@ -80,6 +83,8 @@ def two_cas(server):
         c["cas"]["SecondCA"] = {"certificate": "second.crt", "key": "file:second.key", "cmp_ra_auth_secret": "secret of the second"}
         c["cas"]["ManagementCA"]["cmp_ra_auth_secret"] = "secret of the first"
         c["aliases"]["two"] = dict(c["aliases"]["ra"], authenticationparameters=["-"], defaultca="SecondCA")
+        c["aliases"]["signs"] = dict(c["aliases"]["client"], authenticationmodule=["EndEntityCertificate"],
+                                     authenticationparameters=["-"], cas=["SecondCA"])
         c["aliases"]["first"] = dict(c["aliases"]["client"], cas=["ManagementCA"])
     server.configure(change)
     return server
@@ -149,3 +154,20 @@ def test_no_code_is_tried_under_a_signature(make_server, keys):
     owner = forge.Signer(keys(), cert)
     assert guess("wrong", owner)[0] == "error"
     assert guess(code, owner)[:2] == ("ip", 0)
+
+
+# ---- certificates that are sent again ----------------------------------------------------------------------------------
+
+def test_a_certificate_sent_again_supersedes_its_owners(make_server, keys):
+    """The subject of another end entity that differs in case only gets the same certificate again, and loses none."""
+    server = make_server(start=False)
+    server.alias(single_active_certificate=True)
+    server.start()
+    other = server.enrol(keys("ec:P-384"), "DEVICE", implicit=True)[2]
+    old = server.enrol(keys("rsa:2048"), "device", implicit=True)[2]
+    first = server.enrol(keys(), "device")[2]
+    again = server.enrol(keys(), "DEVICE", implicit=True)[2]
+    assert again.cert == first.cert
+    assert [status(server, a.x509().serial_number) for a in (other, old, first)] == [ACTIVE, REVOKED, ACTIVE]
+    record = json.loads(server.query("SELECT record FROM audit ORDER BY seq DESC")[0][0])
+    assert (record["event"], record["entity"]) == ("resent", "device"), record
