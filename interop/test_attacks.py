@@ -171,3 +171,17 @@ def test_a_certificate_sent_again_supersedes_its_owners(make_server, keys):
     assert [status(server, a.x509().serial_number) for a in (other, old, first)] == [ACTIVE, REVOKED, ACTIVE]
     record = json.loads(server.query("SELECT record FROM audit ORDER BY seq DESC")[0][0])
     assert (record["event"], record["entity"]) == ("resent", "device"), record
+
+
+# ---- names that are used again -----------------------------------------------------------------------------------------
+
+def test_a_name_that_is_used_again(make_server, keys):
+    """The certificate of an end entity that is gone is not the one's that has its name now."""
+    server = two_cas(make_server(start=False)).start()
+    code = add(server, "again", "--ca", "ManagementCA")
+    cert = server.send(forge.Msg("ir", forge.cert_req_msg(keys(), "again"), implicit=True)
+                       .der(forge.Secret(code, kid=b"again")), "/cmp/first").x509()
+    server.admin("entity", "delete", "again")
+    add(server, "again", "--ca", "SecondCA")
+    answer = server.send(forge.Msg("cr", forge.cert_req_msg(keys("ec:P-384"), "again")).der(forge.Signer(keys(), cert)), "/cmp/signs")
+    assert answer.cert is None and answer.fail_info == ["notAuthorized"]

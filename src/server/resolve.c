@@ -214,18 +214,22 @@ static int by_vendor_subject(CMPSRV_REQUEST *req, CMPSRV_SLICE subject)
     return found;
 }
 
-/* Whose certificate the message is signed with; what is wrong with it auth says. */
+/* Whose certificate the message is signed with; what is wrong with it auth says. One of a CA that
+ * the alias does not serve is nobody's: its owner's name may be another's by now. */
 static int by_signer(CMPSRV_REQUEST *req)
 {
     const CMPSRV_TXN *txn = req->has_txn ? &req->txn : NULL;
     CMPSRV_CERT_VIEW view;
     CMPSRV_CERT_ROW row = {0};
+    const CMPSRV_CA *ca;
     int found = 0;
 
     if (!cmpsrv_auth_find_signer(&req->msg, txn, &view, NULL))
         return 0;
-    if (cmpsrv_request_issuer(req, &view, &row, &req->why) != NULL)
-        found = by_name(req, row.end_entity);
+    if ((ca = cmpsrv_request_issuer(req, &view, &row, &req->why)) != NULL)
+        found = cmpsrv_conf_is_listed(&req->alias->cas, ca->conf->name)
+                    ? by_name(req, row.end_entity)
+                    : 0;
     else if (req->why.reason == CMPSRV_R_NONE &&
              cmpsrv_vendor_may_sign(req->alias, req->msg.body_type, req->type->is_first, txn))
         found = by_vendor_subject(req, view.subject);
