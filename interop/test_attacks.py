@@ -185,3 +185,26 @@ def test_a_name_that_is_used_again(make_server, keys):
     add(server, "again", "--ca", "SecondCA")
     answer = server.send(forge.Msg("cr", forge.cert_req_msg(keys("ec:P-384"), "again")).der(forge.Signer(keys(), cert)), "/cmp/signs")
     assert answer.cert is None and answer.fail_info == ["notAuthorized"]
+
+
+# ---- all at once -------------------------------------------------------------------------------------------------------
+
+def test_many_at_once(make_server, keys):
+    """64 requests at once: as many certificates as the code is good for, one of them active at the end."""
+    def change(c):
+        c["server"]["workers"] = 32
+        c["aliases"]["client"].update(unique_public_key=True, single_active_certificate=True)
+    server = make_server(change=change)
+    code = add(server, "many", "--allowed-requests", "5")
+    made = [forge.make_key("ec:P-256") for _ in range(64)]
+
+    def one(key):
+        msg = forge.Msg("ir", forge.cert_req_msg(key, "many"), implicit=True)
+        return server.send(msg.der(forge.Secret(code, kid=b"many")), "/cmp/client")
+    with concurrent.futures.ThreadPoolExecutor(64) as pool:
+        answers = list(pool.map(one, made))
+    granted_ones = [a for a in answers if (a.body, a.status) == ("ip", 0)]
+    assert len(granted_ones) == 5
+    assert {tuple(a.fail_info) for a in answers} <= {(), ("badMessageCheck",), ("systemFailure",)}
+    assert sorted(server.query("SELECT status FROM certificate")) == [(ACTIVE,)] + [(REVOKED,)] * 4
+    assert entity(server, "many")["requests left"] == "0"
