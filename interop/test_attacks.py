@@ -4,8 +4,9 @@ import concurrent.futures
 import json
 
 import forge
+from conftest import wait_for
 from der import explicit, parse, tlv
-from test_client_mode import add, entity
+from test_client_mode import add, entity, without_what_differs
 from test_pop import ENCR_CERT
 from test_stock_client import write_key
 from test_vendor import PEM, Vendor, ask as vendor_ask, granted, issue, lay_out, names
@@ -154,6 +155,50 @@ def test_no_code_is_tried_under_a_signature(make_server, keys):
     owner = forge.Signer(keys(), cert)
     assert guess("wrong", owner)[0] == "error"
     assert guess(code, owner)[:2] == ("ip", 0)
+
+
+def test_the_same_answer_to_the_locked(make_server, keys):
+    """Too many wrong codes, an end entity of another alias, one that is revoked, and none: one answer, to the octet; and a
+    restart, a message that is no guess, or a certificate of the end entity unlocks nobody."""
+    server = two_cas(make_server(start=False))
+    server.configure(lambda c: [c["aliases"][a].update(login_attempts=3) for a in ("first", "client")])
+    server.start()
+    codes = {name: add(server, name, "--ca", ca, "--allowed-requests", "9")
+             for name, ca in (("locked", "ManagementCA"), ("theirs", "SecondCA"), ("revoked", "ManagementCA"))}
+    server.admin("entity", "set", "revoked", "--status", "revoked")
+
+    def ask(name, text, alias="first", implicit=True, key=keys("ec:P-384")):
+        msg = forge.Msg("ir", forge.cert_req_msg(key, name), implicit=implicit, pvno=2)
+        return msg, server.send(msg.der(forge.Secret(text, kid=b"reference")), f"/cmp/{alias}")
+    opened, waits = ask("locked", codes["locked"], implicit=False, key=keys())
+    assert waits.status == 0
+    answers = [ask("locked", "wrong")[1] for _ in range(3)]
+    answers += [ask("locked", codes["locked"])[1], ask("theirs", codes["theirs"])[1], ask("nobody", "wrong")[1],
+                ask("revoked", codes["revoked"])[1]]
+    assert answers[0].fail_info == ["badMessageCheck"]
+    assert len({tuple(without_what_differs(a)) for a in answers}) == 1
+    assert ask("locked", codes["locked"], "client")[1].fail_info == ["badMessageCheck"]  # whichever alias counted
+    conf = server.confirm(opened, waits, forge.Secret(codes["locked"], kid=b"reference"), "/cmp/first")
+    assert conf.fail_info == ["badMessageCheck"]
+    wait_for("the attempts in the store", lambda: int(entity(server, "locked")["wrong codes"]) >= 3, 60)
+    server.restart()
+    assert ask("locked", codes["locked"])[1].fail_info == ["badMessageCheck"]
+    server.admin("entity", "set", "locked", "--code", "a new one of it")
+    assert ask("locked", "a new one of it")[1].status == 0
+    assert entity(server, "locked")["wrong codes"] == "0"
+
+
+def test_what_is_no_guess_locks_nobody(make_server, keys):
+    """Messages that no code is tried with: unprotected, signed, damaged in the parameters of the MAC."""
+    server = make_server(change=lambda c: c["aliases"]["client"].update(login_attempts=1))
+    code = add(server, "careful", "--allowed-requests", "2")
+    cert = server.send(forge.Msg("ir", forge.cert_req_msg(keys(), "careful"), implicit=True)
+                       .der(forge.Secret(code, kid=b"careful")), "/cmp/client").x509()
+    content = forge.cert_req_msg(keys("ec:P-384"), "careful")
+    for credential, fields in ((None, {}), (forge.Signer(forge.make_key("ec:P-256"), cert), {}),
+                               (forge.Secret("wrong", kid=b"careful", iterations=1), {}), (None, {"kid": b"careful"})):
+        assert server.send(forge.Msg("ir", content, **fields).der(credential), "/cmp/client").body == "error"
+    assert server.send(forge.Msg("ir", content, implicit=True).der(forge.Secret(code, kid=b"careful")), "/cmp/client").status == 0
 
 
 # ---- certificates that are sent again ----------------------------------------------------------------------------------
