@@ -5,7 +5,7 @@ import json
 
 import forge
 from conftest import wait_for
-from der import explicit, parse, tlv
+from der import explicit, octets, oid, parse, seq, tlv
 from test_client_mode import add, entity, without_what_differs
 from test_pop import ENCR_CERT
 from test_stock_client import write_key
@@ -199,6 +199,33 @@ def test_what_is_no_guess_locks_nobody(make_server, keys):
                                (forge.Secret("wrong", kid=b"careful", iterations=1), {}), (None, {"kid": b"careful"})):
         assert server.send(forge.Msg("ir", content, **fields).der(credential), "/cmp/client").body == "error"
     assert server.send(forge.Msg("ir", content, implicit=True).der(forge.Secret(code, kid=b"careful")), "/cmp/client").status == 0
+
+
+# ---- what an end entity may choose -------------------------------------------------------------------------------------
+
+def test_an_end_entity_chooses_what_its_profile_takes(make_server, keys):
+    """allow_dn_override and an overridable subjectAltName lift no rule that holds for an RA."""
+    def change(c):
+        c["certificate_profiles"]["ENDUSER"].update(allow_dn_override=True, allow_extension_override=True,
+                                                    overridable_extensions=["2.5.29.17"])
+        c["end_entity_profiles"]["EMPTY"].update(
+            subject_dn=[{"attribute": "CN", "required": True}, {"attribute": "OU", "regex": "line [0-9]"}],
+            subject_alt_name=[{"type": "dNSName", "regex": "[a-z]+[.]example"}])
+        c["aliases"]["client"].update(extractusernamecomponent="CN")
+    server = make_server(change=change)
+    code = add(server, "chooses", "--allowed-requests", "9", dn="O=Registered,CN=chooses")
+
+    def ask(subject, host):
+        san = seq(oid("2.5.29.17"), octets(seq(tlv(0x82, host)))) if host else None
+        content = forge.cert_req_msg(keys(), subject=subject, extensions=[san] if san else None)
+        answer = server.send(forge.Msg("ir", content, implicit=True).der(forge.Secret(code, kid=b"chooses")), "/cmp/client")
+        return answer.fail_info if answer.cert is None else answer.status
+    cn = forge.rdn("2.5.4.3", "chooses")
+    assert ask(seq(cn, forge.rdn("2.5.4.11", "line 1")), b"device.example") == 0
+    assert ask(seq(cn, forge.rdn("2.5.4.11", "management")), None) == ["incorrectData"]
+    assert ask(seq(cn, forge.rdn("2.5.4.10", "Another")), None) == ["incorrectData"]
+    assert ask(seq(cn), b"bank.test") == ["incorrectData"]
+    assert ask(seq(cn, forge.rdn("2.5.4.10", "Registered")), None) == 0  # the operator's own word
 
 
 # ---- certificates that are sent again ----------------------------------------------------------------------------------
