@@ -12,6 +12,7 @@ EXTRA_DIST += \
     interop/test_algorithms.py \
     interop/test_alias_import.py \
     interop/test_answers.py \
+    interop/test_attacks.py \
     interop/test_authority.py \
     interop/test_client_mode.py \
     interop/test_config.py \

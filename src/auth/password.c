@@ -53,6 +53,17 @@ static int take_protected(const CMPSRV_AUTH_INPUT *in, const CMPSRV_CONF_MODULE 
                : cmpsrv_auth_eecert(in, row, out, why);
 }
 
+static int check_code(const CMPSRV_AUTH_INPUT *in, const char *module, CMPSRV_SLICE code,
+                      CMPSRV_REFUSAL *why)
+{
+    return !in->is_first || in->ops->is_code(in->ops_arg, code) ||
+           cmpsrv_refuse(why, CMPSRV_R_BAD_MESSAGE_CHECK, "%s: %s", module,
+                         in->entity[0] == '\0' ? "no such end entity"
+                                               : "not the code of the end entity");
+}
+
+/* The code comes after the protection: a stranger whose message is refused for that would see by
+ * the answer whether the code in it was right, and signatures that are wrong nobody counts. */
 static int run(const CMPSRV_AUTH_INPUT *in, const CMPSRV_CONF_MODULE *row, const char *module,
                CMPSRV_SLICE code, const char *where, CMPSRV_AUTH_RESULT *out, CMPSRV_REFUSAL *why)
 {
@@ -60,12 +71,9 @@ static int run(const CMPSRV_AUTH_INPUT *in, const CMPSRV_CONF_MODULE *row, const
 
     if (in->is_first && code.p == NULL)
         return cmpsrv_refuse(why, CMPSRV_R_BAD_MESSAGE_CHECK, "%s: no code in %s", module, where);
-    if (in->is_first && !in->ops->is_code(in->ops_arg, code))
-        return cmpsrv_refuse(why, CMPSRV_R_BAD_MESSAGE_CHECK, "%s: %s", module,
-                             in->entity[0] == '\0' ? "no such end entity"
-                                                   : "not the code of the end entity");
-    ok = in->msg->protection.p == NULL ? take_unprotected(in, code, out, why)
-                                       : take_protected(in, row, out, why);
+    ok = in->msg->protection.p == NULL
+             ? check_code(in, module, code, why) && take_unprotected(in, code, out, why)
+             : take_protected(in, row, out, why) && check_code(in, module, code, why);
     if (ok)
         out->identity.module = module;
     else

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * subjectAltName (RFC 5280 4.2.1.6): which names may be in a certificate at all, which of them the
- * end entity profile takes from an RA, and what an end entity is registered with. Called by
- * subject.c and extensions.c.
+ * end entity profile takes from who may choose, and what an end entity is registered with. Called
+ * by subject.c and extensions.c.
  */
 #include "config.h"
 
@@ -259,7 +259,7 @@ int cmpsrv_granted_san(const CMPSRV_POLICY_INPUT *in, CMPSRV_SLICE *san, CMPSRV_
         return check_rows(in->target->ee_profile, asked, why);
     if (asked.p != NULL &&
         cmpsrv_may_override(in->target->cert_profile, CMPSRV_OID_SUBJECT_ALT_NAME))
-        return 1;
+        return check_rows(in->target->ee_profile, asked, why);
     *san = cmpsrv_bytes_slice(&in->entity->san);
     return san->p == NULL || check_value(*san, NULL) ||
            cmpsrv_fail(why, "the subjectAltName that end entity %s is registered with is damaged",

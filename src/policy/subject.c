@@ -2,7 +2,7 @@
 /*
  * Whose name the certificate has. An RA asks for any that the end entity profile takes; an end
  * entity gets the one it is registered with, or, where the certificate profile lets it choose,
- * another that is still its own. Called by policy.c.
+ * another that is still its own and that the end entity profile takes. Called by policy.c.
  */
 #include "config.h"
 
@@ -180,8 +180,11 @@ static int choose_registered(const CMPSRV_POLICY_INPUT *in, CMPSRV_DECISION *d, 
 
     if (!check_own(in, why))
         return 0;
-    if (in->target->cert_profile->allow_dn_override && !cmpsrv_name_is_empty(asked))
+    if (in->target->cert_profile->allow_dn_override && !cmpsrv_name_is_empty(asked)) {
+        if (!cmpsrv_name_eq(asked, chosen) && !check_rows(in->target->ee_profile, asked, why))
+            return 0;
         chosen = asked;
+    }
     d->with_mods |= !cmpsrv_slice_eq(asked, chosen);
     return cmpsrv_bytes_set(&d->subject, chosen) || cmpsrv_fail(why, "out of memory");
 }

@@ -125,11 +125,12 @@ int cmpsrv_stage_respond(CMPSRV_REQUEST *req)
 /* ---- protect: header and protection
  * --------------------------------------------------------------- */
 
-/* The CA whose name the request has as its recipient. */
+/* The CA whose name the request has as its recipient, if it is one of the alias's. */
 static const CMPSRV_CA *recipient_ca(const CMPSRV_REQUEST *req)
 {
     for (size_t i = 0; i < req->snap->cas_n; i++)
         if (req->msg.recipient_dn.p != NULL &&
+            cmpsrv_conf_is_listed(&req->alias->cas, req->snap->cas[i]->conf->name) &&
             cmpsrv_name_eq(req->msg.recipient_dn,
                            cmpsrv_bytes_slice(&req->snap->cas[i]->issuer.subject)))
             return req->snap->cas[i];

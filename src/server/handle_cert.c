@@ -52,6 +52,19 @@ static unsigned unique_of(const CMPSRV_CONF_ALIAS *a)
            (a->unique_subject_dn ? CMPSRV_UNIQUE_SUBJECT : 0u);
 }
 
+/* The certificate is the one's whom it was made for: another end entity's subject may differ in
+ * case only. */
+static int set_owner(CMPSRV_REQUEST *req)
+{
+    char *owner = OPENSSL_strdup(req->cert.end_entity);
+
+    if (owner == NULL)
+        return cmpsrv_fail(&req->why, "out of memory");
+    OPENSSL_free(req->decision->end_entity);
+    req->decision->end_entity = owner;
+    return 1;
+}
+
 /* The same identity asks for the same key and name while its certificate waits for certConf. */
 static int find_unconfirmed(CMPSRV_REQUEST *req)
 {
@@ -61,12 +74,12 @@ static int find_unconfirmed(CMPSRV_REQUEST *req)
 
     req->has_cert = req->is_reissue = found == 1;
     req->cert_ca = req->ca;
-    return found >= 0;
+    return found == 1 ? set_owner(req) : found == 0;
 }
 
 /* The status that lets an end entity enrol without a code: its own certificate, which expires
- * within the window of its profile, asks for the next one. `EJBCA:` there the code does, too; here
- * it is gone by then. */
+ * within the window of its profile, asks for the next one; that of its vendor does not. `EJBCA:`
+ * there the code does, too; here it is gone by then. */
 static int find_renewal(CMPSRV_REQUEST *req)
 {
     const CMPSRV_CONF_EE_PROFILE *p = req->target.ee_profile;

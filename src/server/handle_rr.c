@@ -125,6 +125,10 @@ static int check_status(CMPSRV_REQUEST *req)
     if (status == CMPSRV_CERT_REVOKED || req->cert.not_after < req->now)
         return cmpsrv_refuse(&req->why, CMPSRV_R_CERT_REVOKED, "RFC 9483 4.2: %s already",
                              status == CMPSRV_CERT_REVOKED ? "revoked" : "expired");
+    if (reason == REASON_HOLD && status == CMPSRV_CERT_UNCONFIRMED)
+        return cmpsrv_refuse(&req->why, CMPSRV_R_BAD_CERT_ID,
+                             "RFC 5280 5.3.1: certificateHold of a certificate that was not "
+                             "confirmed: off hold it would be");
     if (reason == REASON_REMOVE_FROM_CRL && status != CMPSRV_CERT_HOLD)
         return cmpsrv_refuse(&req->why, CMPSRV_R_BAD_CERT_ID,
                              "RFC 5280 5.3.1: removeFromCRL of a certificate that is not on hold");

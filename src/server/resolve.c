@@ -89,13 +89,6 @@ static int read_request(CMPSRV_REQUEST *req)
 /* ---- whose code the sender should have ---------------------------------------------------------
  */
 
-/* Each: 1 found, 0 not, -1 the store failed. */
-
-static int by_name(CMPSRV_REQUEST *req, const char *name)
-{
-    return cmpsrv_store_entity_get(req->srv->store, name, &req->entity, &req->why);
-}
-
 /* Whether the alias serves the end entity that was found: of others it knows as little as of those
  * that do not exist. */
 static int is_served(CMPSRV_REQUEST *req)
@@ -104,6 +97,22 @@ static int is_served(CMPSRV_REQUEST *req)
 
     return cmpsrv_conf_is_listed(&req->alias->cas, ca == NULL ? "" : ca->conf->name) &&
            cmpsrv_conf_is_listed(&req->alias->end_entity_profiles, req->entity.end_entity_profile);
+}
+
+/* Each: 1 found, 0 not, -1 the store failed. */
+
+/* Leaves one that is not served aside, so that the other ways are gone as if it did not exist. */
+static int if_served(CMPSRV_REQUEST *req, int found)
+{
+    if (found != 1 || is_served(req))
+        return found;
+    cmpsrv_end_entity_row_clear(&req->entity);
+    return 0;
+}
+
+static int by_name(CMPSRV_REQUEST *req, const char *name)
+{
+    return if_served(req, cmpsrv_store_entity_get(req->srv->store, name, &req->entity, &req->why));
 }
 
 /* Of a message that goes on with a transaction: the certificate that it is about has its owner's
@@ -155,7 +164,7 @@ static int by_subject(CMPSRV_REQUEST *req, CMPSRV_SLICE subject)
     if (found == 2)
         cmpsrv_log(req->srv->log, CMPSRV_LOG_WARNING,
                    "several end entities have the subject of a request: none is taken");
-    return found == 2 ? 0 : found;
+    return found == 2 ? 0 : if_served(req, found);
 }
 
 static int by_request(CMPSRV_REQUEST *req)
@@ -205,18 +214,22 @@ static int by_vendor_subject(CMPSRV_REQUEST *req, CMPSRV_SLICE subject)
     return found;
 }
 
-/* Whose certificate the message is signed with; what is wrong with it auth says. */
+/* Whose certificate the message is signed with; what is wrong with it auth says. One of a CA that
+ * the alias does not serve is nobody's: its owner's name may be another's by now. */
 static int by_signer(CMPSRV_REQUEST *req)
 {
     const CMPSRV_TXN *txn = req->has_txn ? &req->txn : NULL;
     CMPSRV_CERT_VIEW view;
     CMPSRV_CERT_ROW row = {0};
+    const CMPSRV_CA *ca;
     int found = 0;
 
     if (!cmpsrv_auth_find_signer(&req->msg, txn, &view, NULL))
         return 0;
-    if (cmpsrv_request_issuer(req, &view, &row, &req->why) != NULL)
-        found = by_name(req, row.end_entity);
+    if ((ca = cmpsrv_request_issuer(req, &view, &row, &req->why)) != NULL)
+        found = cmpsrv_conf_is_listed(&req->alias->cas, ca->conf->name)
+                    ? by_name(req, row.end_entity)
+                    : 0;
     else if (req->why.reason == CMPSRV_R_NONE &&
              cmpsrv_vendor_may_sign(req->alias, req->msg.body_type, req->type->is_first, txn))
         found = by_vendor_subject(req, view.subject);
@@ -261,9 +274,7 @@ static int find_entity(CMPSRV_REQUEST *req)
     for (size_t i = 0; i < CMPSRV_ARRAY_SIZE(ways) && found == 0; i++)
         if ((ways[i].kinds & kind) != 0)
             found = ways[i].find(req);
-    req->has_entity = found == 1 && is_served(req);
-    if (!req->has_entity)
-        cmpsrv_end_entity_row_clear(&req->entity);
+    req->has_entity = found == 1;
     return found >= 0;
 }
 
@@ -310,12 +321,11 @@ int cmpsrv_entity_may_enrol(const CMPSRV_END_ENTITY_ROW *e)
 
 int cmpsrv_stage_resolve(CMPSRV_REQUEST *req)
 {
-    if (req->alias->ra_mode) {
-        int follows = !req->type->is_first && req->has_txn;
+    int goes_on = !req->type->is_first && req->has_txn;
+    int body = goes_on ? (int)req->txn.body_type : req->msg.body_type;
 
-        cmpsrv_policy_resolve(req->snap->conf, req->alias,
-                              follows ? (int)req->txn.body_type : req->msg.body_type,
-                              req->msg.sender_kid, &req->target);
+    if (req->alias->ra_mode) { /* what goes on with a transaction is aimed at where that began */
+        cmpsrv_policy_resolve(req->snap->conf, req->alias, body, req->msg.sender_kid, &req->target);
         req->ca = cmpsrv_snapshot_ca(req->snap, req->target.ca);
         return 1; /* what could not be resolved is refused by decide, after authentication */
     }
