@@ -115,6 +115,19 @@ def test_end_entities_of_others_are_as_none(make_server, keys):
     assert [(a.body, a.status) for a in answers] == [("ip", 0)] * 2, [a.fail_info for a in answers]
 
 
+def test_subjects_of_others_are_no_obstacle(make_server, keys):
+    """Two end entities of one subject are nobody, unless the alias serves one of them only."""
+    server = two_cas(make_server(start=False)).start()
+    code = add(server, "ours", "--allowed-requests", "10", dn="CN=of both")
+    add(server, "theirs", "--ca", "SecondCA", dn="CN=of both")
+
+    def ask(alias):
+        return server.send(forge.Msg("ir", forge.cert_req_msg(keys(), "of both"), implicit=True)
+                           .der(forge.Secret(code, kid=b"nobody")), f"/cmp/{alias}")
+    assert ask("first").status == 0
+    assert ask("client").fail_info == ["badMessageCheck"]
+
+
 def test_cas_of_others_say_nothing(make_server, keys):
     """An alias of one CA does not let another speak, whichever the recipient is."""
     server = two_cas(make_server(start=False)).start()

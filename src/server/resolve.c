@@ -91,28 +91,26 @@ static int read_request(CMPSRV_REQUEST *req)
 
 /* Whether the alias serves the end entity that was found: of others it knows as little as of those
  * that do not exist. */
-static int is_served(CMPSRV_REQUEST *req)
+static int is_served(void *arg, const CMPSRV_END_ENTITY_ROW *e)
 {
-    const CMPSRV_CA *ca = cmpsrv_snapshot_ca_by_id(req->snap, req->entity.ca_id);
+    const CMPSRV_REQUEST *req = arg;
+    const CMPSRV_CA *ca = cmpsrv_snapshot_ca_by_id(req->snap, e->ca_id);
 
     return cmpsrv_conf_is_listed(&req->alias->cas, ca == NULL ? "" : ca->conf->name) &&
-           cmpsrv_conf_is_listed(&req->alias->end_entity_profiles, req->entity.end_entity_profile);
+           cmpsrv_conf_is_listed(&req->alias->end_entity_profiles, e->end_entity_profile);
 }
 
 /* Each: 1 found, 0 not, -1 the store failed. */
 
-/* Leaves one that is not served aside, so that the other ways are gone as if it did not exist. */
-static int if_served(CMPSRV_REQUEST *req, int found)
+/* One that is not served is left aside, so that the other ways are gone as if it did not exist. */
+static int by_name(CMPSRV_REQUEST *req, const char *name)
 {
-    if (found != 1 || is_served(req))
+    int found = cmpsrv_store_entity_get(req->srv->store, name, &req->entity, &req->why);
+
+    if (found != 1 || is_served(req, &req->entity))
         return found;
     cmpsrv_end_entity_row_clear(&req->entity);
     return 0;
-}
-
-static int by_name(CMPSRV_REQUEST *req, const char *name)
-{
-    return if_served(req, cmpsrv_store_entity_get(req->srv->store, name, &req->entity, &req->why));
 }
 
 /* Of a message that goes on with a transaction: the certificate that it is about has its owner's
@@ -160,11 +158,12 @@ static int by_subject(CMPSRV_REQUEST *req, CMPSRV_SLICE subject)
     OPENSSL_free(name);
     if (found != 0 || !cmpsrv_name_hash(subject, hash, NULL))
         return found;
-    found = cmpsrv_store_entity_by_subject(req->srv->store, hash, &req->entity, &req->why);
+    found = cmpsrv_store_entity_by_subject(req->srv->store, hash, is_served, req, &req->entity,
+                                           &req->why);
     if (found == 2)
         cmpsrv_log(req->srv->log, CMPSRV_LOG_WARNING,
                    "several end entities have the subject of a request: none is taken");
-    return found == 2 ? 0 : if_served(req, found);
+    return found == 2 ? 0 : found;
 }
 
 static int by_request(CMPSRV_REQUEST *req)

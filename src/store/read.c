@@ -157,27 +157,35 @@ int cmpsrv_store_entity_get(CMPSRV_STORE *s, const char *name, CMPSRV_END_ENTITY
     return (int)read_rows(s, CMPSRV_ST_ENTITY_GET, v, CMPSRV_ARRAY_SIZE(v), take_entity, &t, why);
 }
 
-/* The first row is kept, a second one says that there are several. */
+/* The first row that counts is kept, a second one says that there are several. */
 static int take_only_entity(void *arg, const CMPSRV_SQLV *col)
 {
     TAKER *t = arg;
+    CMPSRV_END_ENTITY_ROW row;
 
-    if (t->n++ > 0) {
-        cmpsrv_end_entity_row_clear(t->entity);
+    if (!cmpsrv_entity_from_sql(col, &row, t->why)) {
+        t->damaged = 1;
         return 0;
     }
-    t->damaged = !cmpsrv_entity_from_sql(col, t->entity, t->why);
-    return !t->damaged;
+    if (t->entity_cb(t->arg, &row) && t->n++ == 0)
+        *t->entity = row;
+    else
+        cmpsrv_end_entity_row_clear(&row);
+    return t->n < 2;
 }
 
 int cmpsrv_store_entity_by_subject(CMPSRV_STORE *s, const unsigned char subject_hash[CMPSRV_HASH],
-                                   CMPSRV_END_ENTITY_ROW *out, CMPSRV_REFUSAL *why)
+                                   CMPSRV_ENTITY_CB cb, void *arg, CMPSRV_END_ENTITY_ROW *out,
+                                   CMPSRV_REFUSAL *why)
 {
     CMPSRV_SQLV v[] = {cmpsrv_sql_blob(subject_hash, CMPSRV_HASH)};
-    TAKER t = {.entity = out, .why = why};
+    TAKER t = {.entity = out, .entity_cb = cb, .arg = arg, .why = why};
+    int failed = read_rows(s, CMPSRV_ST_ENTITY_BY_SUBJECT, v, CMPSRV_ARRAY_SIZE(v),
+                           take_only_entity, &t, why) < 0;
 
-    return (int)read_rows(s, CMPSRV_ST_ENTITY_BY_SUBJECT, v, CMPSRV_ARRAY_SIZE(v), take_only_entity,
-                          &t, why);
+    if (failed || t.n == 2)
+        cmpsrv_end_entity_row_clear(out);
+    return failed ? -1 : (int)t.n;
 }
 
 static int take_count(void *arg, const CMPSRV_SQLV *col)

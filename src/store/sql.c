@@ -194,7 +194,7 @@ static const char *const texts[CMPSRV_ST__COUNT] = {
         " AND t.ca_id = c.ca_id WHERE c.end_entity = $1 AND t.state <> 3)",
     [CMPSRV_ST_ENTITY_GET] = "SELECT " ENTITY_COLS " FROM end_entity e WHERE e.name = $1",
     [CMPSRV_ST_ENTITY_BY_SUBJECT] =
-        "SELECT " ENTITY_COLS " FROM end_entity e WHERE e.subject_hash = $1 LIMIT 2",
+        "SELECT " ENTITY_COLS " FROM end_entity e WHERE e.subject_hash = $1",
     [CMPSRV_ST_ENTITY_EACH] = "SELECT " ENTITY_COLS " FROM end_entity e ORDER BY e.name",
 
     [CMPSRV_ST_CERT_INSERT] =

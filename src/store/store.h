@@ -74,9 +74,6 @@ int cmpsrv_store_cert_taken(CMPSRV_STORE *s, const unsigned char ca_id[CMPSRV_HA
 /* By name; the caller clears it. */
 int cmpsrv_store_entity_get(CMPSRV_STORE *s, const char *name, CMPSRV_END_ENTITY_ROW *out,
                             CMPSRV_REFUSAL *why);
-/* By SHA-256 of the canonical subject. 2: there are several, and *out is empty. */
-int cmpsrv_store_entity_by_subject(CMPSRV_STORE *s, const unsigned char subject_hash[CMPSRV_HASH],
-                                   CMPSRV_END_ENTITY_ROW *out, CMPSRV_REFUSAL *why);
 
 /* Walks rows in order; the callback returns 0 to stop. The row is the walker's. Result: 1 walked,
  * -1 the store failed. */
@@ -91,6 +88,11 @@ typedef struct cmpsrv_cert_filter_st {
 } CMPSRV_CERT_FILTER;
 typedef int (*CMPSRV_ENTITY_CB)(void *arg, const CMPSRV_END_ENTITY_ROW *row);
 int cmpsrv_store_entity_each(CMPSRV_STORE *s, CMPSRV_ENTITY_CB cb, void *arg, CMPSRV_REFUSAL *why);
+/* The one with that SHA-256 of the canonical subject that the callback says 1 to. 1 found, 0 not,
+ * 2: there are several, and *out is empty; -1 failed. */
+int cmpsrv_store_entity_by_subject(CMPSRV_STORE *s, const unsigned char subject_hash[CMPSRV_HASH],
+                                   CMPSRV_ENTITY_CB cb, void *arg, CMPSRV_END_ENTITY_ROW *out,
+                                   CMPSRV_REFUSAL *why);
 int cmpsrv_store_cert_each(CMPSRV_STORE *s, const CMPSRV_CERT_FILTER *filter, CMPSRV_CERT_CB cb,
                            void *arg, CMPSRV_REFUSAL *why);
 /* Transactions with expires <= now, oldest first, at most limit. */
