@@ -14,7 +14,8 @@ import forge
 
 SECONDS = float(os.environ.get("CMPSRV_RACE_SECONDS", "5"))
 CLIENTS = 16
-ACTIVE, REVOKED = 1, 2
+ACTIVE, REVOKED, SUPERSEDED = 1, 2, 4
+ALLOWED, ATTEMPTS = 3, 5
 
 
 class Client:
@@ -31,6 +32,7 @@ class Client:
             self.credential = forge.Secret(f"code {n}", kid=self.cn.encode())
         self.key = keys("ec:P-256" if n % 4 else "ed25519")
         self.status = {}  # serial: what the store must say in the end
+        self.singles = set()  # serials of which one is active in the end
         self.did = collections.Counter()
 
     def send(self, msg):
@@ -69,9 +71,50 @@ class Client:
         while time.monotonic() < end:
             step = steps[(self.rounds + self.n) % len(steps)]
             step()
-            self.did[step.__name__] += 1
+            SHARED[(self.rounds + self.n) % len(SHARED)](self)
+            self.did.update([step.__name__, SHARED[(self.rounds + self.n) % len(SHARED)].__name__])
             self.rounds += 1
         return self
+
+
+# ---- what all of them do to one end entity: who comes first is not known, what must hold in the end is -----------------
+
+def same_username(client):
+    """An RA makes one end entity again and again."""
+    msg = forge.Msg("ir", forge.cert_req_msg(client.key, "everybody"), implicit=True)
+    answer = client.server.send(msg.der(client.server.credential))
+    assert answer.status == 0, answer.fail_info
+    client.status[answer.x509().serial_number] = ACTIVE
+
+
+def same_code(client):
+    """One code that is good for ALLOWED certificates."""
+    credential = forge.Secret("code of all", kid=b"few")
+    msg = forge.Msg("ir", forge.cert_req_msg(client.key, "few"), implicit=True)
+    answer = client.server.send(msg.der(credential), "/cmp/client")
+    if answer.status == 0:
+        client.status[answer.x509().serial_number] = ACTIVE
+        client.did["few"] += 1
+    else:
+        assert answer.fail_info in (["badMessageCheck"], ["notAuthorized"]), answer.fail_info
+
+
+def wrong_code(client):
+    """Wrong codes, where there is a limit."""
+    msg = forge.Msg("ir", forge.cert_req_msg(client.key, "guessed"), implicit=True)
+    answer = client.server.send(msg.der(forge.Secret("a guess", kid=b"guessed")), "/cmp/limited")
+    assert (answer.body, answer.fail_info) == ("error", ["badMessageCheck"])
+
+
+def single(client):
+    """Only one certificate of an end entity stays active: no client knows which."""
+    msg = forge.Msg("cr", forge.cert_req_msg(client.key, "only one"), implicit=True)
+    answer = client.server.send(msg.der(client.server.credential), "/cmp/single")
+    assert answer.status == 0, answer.fail_info
+    client.singles.add(answer.x509().serial_number)
+
+
+SHARED = [same_username, same_code, wrong_code, single]
 
 
 def disturb(server, over):
@@ -87,12 +130,34 @@ def disturb(server, over):
     return n
 
 
+def check_shared(server, clients, stored):
+    """The code was good for so many, the guesses have locked their end entity, and one certificate of all is active."""
+    assert sum(c.did["few"] for c in clients) == ALLOWED == len(server.certs("--entity", "few"))
+    assert server.query("SELECT status, remaining FROM end_entity WHERE name = 'few'")[0][1] == 0
+    assert server.query("SELECT attempts FROM end_entity WHERE name = 'guessed'")[0][0] >= ATTEMPTS
+    right = forge.Msg("ir", forge.cert_req_msg(clients[0].key, "guessed")).der(forge.Secret("not guessed", kid=b"guessed"))
+    assert server.send(right, "/cmp/limited").fail_info == ["badMessageCheck"]
+    assert server.certs("--entity", "guessed") == []
+    singles = set().union(*(c.singles for c in clients))
+    states = collections.Counter(stored.pop(serial) for serial in singles)
+    assert states[ACTIVE] == 1 and states[REVOKED] == len(singles) - 1 > 0, states
+    assert server.query("SELECT DISTINCT reason FROM certificate WHERE end_entity = 'only one' AND status = ?",
+                        REVOKED) == [(SUPERSEDED,)]
+
+
 def test_sixteen_clients(make_server, keys, capsys):
     server = make_server(start=False).listen_admin()
     server.alias(allow_mac_rr=True, authenticationmodule=["HMAC", "EndEntityCertificate"],
                  authenticationparameters=[{"file": "ra.secret"}, "ManagementCA"])
-    server.configure(lambda c: c["aliases"]["client"].update(allow_mac_rr=True))
+
+    def change(c):
+        c["aliases"]["client"].update(allow_mac_rr=True)
+        c["aliases"]["limited"] = dict(c["aliases"]["client"], login_attempts=ATTEMPTS)
+        c["aliases"]["single"] = dict(c["aliases"]["ra"], single_active_certificate=True)
+    server.configure(change)
     server.start()
+    server.admin("entity", "add", "few", "--dn", "CN=few", "--code", "code of all", "--allowed-requests", str(ALLOWED))
+    server.admin("entity", "add", "guessed", "--dn", "CN=guessed", "--code", "not guessed")
     clients = [Client(server, n, keys) for n in range(CLIENTS)]
     over, end = threading.Event(), time.monotonic() + SECONDS
     with concurrent.futures.ThreadPoolExecutor(CLIENTS + 1) as pool:
@@ -107,6 +172,7 @@ def test_sixteen_clients(make_server, keys, capsys):
     expected = {k: v for c in clients for k, v in c.status.items()}
     stored = {int.from_bytes(serial, "big"): status
               for serial, status in server.query("SELECT serial, status FROM certificate WHERE tid IS NOT NULL")}
+    check_shared(server, clients, stored)
     assert stored == expected and len(expected) >= CLIENTS
     did = sum((c.did for c in clients), collections.Counter())
     server.stop()  # 0, or a sanitizer has found something

@@ -19,6 +19,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 import der
 import forge
 import sweep
+from der import explicit, tlv
+from test_pop import ENCR_CERT, decrypt_value, input_pop, public_key_mac
 FAULT_BUILD = os.environ.get("CMPSRV_FAULT_BUILD") and pathlib.Path(os.environ["CMPSRV_FAULT_BUILD"])
 UNCONFIRMED, ACTIVE, REVOKED = 0, 1, 2  # certificate.status
 
@@ -47,8 +49,8 @@ SIGNED = {"sender": {"badMessageCheck"}, "extraCerts": {"badMessageCheck", "sign
 class Line:
     """A server, one connection to it, and its store read by somebody else."""
 
-    def __init__(self, server, key):
-        self.server, self.key, self.credential = server, key, server.credential
+    def __init__(self, server, key, rsa):
+        self.server, self.key, self.rsa, self.credential = server, key, rsa, server.credential
         self.conn = http.client.HTTPConnection("127.0.0.1", server.port, timeout=30)
         self.db = sqlite3.connect(f"file:{server.dir}/cmp-server.db?mode=ro", uri=True)
         self.n, self.granted, self.refused = 0, 0, collections.Counter()
@@ -64,6 +66,10 @@ class Line:
         """How many rows there have ever been: certificates, transactions, audit records."""
         return self.db.execute("SELECT (SELECT COUNT(*) FROM certificate), (SELECT COUNT(*) FROM txn),"
                                " (SELECT COUNT(*) FROM audit)").fetchone()
+
+    def newest(self):
+        """The certificate that was issued last, and its status."""
+        return self.db.execute("SELECT der, status FROM certificate ORDER BY rowid DESC LIMIT 1").fetchone()
 
     def status_of(self, serial):
         return self.db.execute("SELECT status FROM certificate WHERE serial = ?",
@@ -82,13 +88,15 @@ class Line:
 def make_line(make_server, keys):
     lines = []
 
-    def make(fault=None, **kwargs):
+    def make(fault=None, usage=None, **kwargs):
         server = make_server(start=False, **kwargs)
+        if usage:
+            server.configure(lambda c: c["certificate_profiles"]["ENDUSER"].update(key_usage=usage))
         server.alias(allow_mac_rr=True, confirm_wait_time="1h", transaction_retention="1h",
                      authenticationmodule=["HMAC", "EndEntityCertificate"],
                      authenticationparameters=[{"file": "ra.secret"}, "ManagementCA"])
         server.start({"CMPSRV_FAULT": fault} if fault else None)
-        lines.append(Line(server, keys()))
+        lines.append(Line(server, keys(), keys("rsa:2048")))
         return lines[-1]
 
     yield make
@@ -164,6 +172,55 @@ class Pkcs10(CertRequest):
     def is_right(self, message):
         csr = x509.load_der_x509_csr(message[1][0].raw)
         return csr.is_signature_valid and csr.subject.public_bytes() == forge.name(self.cn)
+
+
+class ByInput(CertRequest):
+    """An ir whose key stands in poposkInput only, with the sender's name or a MAC of the key beside it. The signature is
+    over that, so the MAC lets the template have any name."""
+
+    def __init__(self, line, has_mac):
+        super().__init__(line, "ir")
+        self.has_mac = has_mac
+
+    def make(self):
+        public = spki_of(self.line.key)
+        beside = explicit(0, explicit(4, forge.name(self.cn)))
+        if self.has_mac:
+            beside = public_key_mac(self.line.server.secret.encode(), public)
+        return forge.Msg("ir", forge.cert_req_msg(self.line.key, template=explicit(5, forge.name(self.cn)),
+                                                  pop=input_pop(self.line.key, beside + public)), implicit=True)
+
+    def is_right(self, message):
+        request, popo = message[1][0][0][0], message[1][0][0][1]
+        verify_pop(self.line.key, popo[2], tlv(0x30, popo[0].content))
+        template = {f.tag: f for f in request[1]}
+        named = self.has_mac or template[0xA5][0].raw == forge.name(self.cn)
+        return named and 0xA6 not in template and popo[0][1].raw == spki_of(self.line.key)
+
+    def check_granted(self, mutant, message, answer):
+        name = {f.tag: f for f in der.parse(mutant)[1][0][0][0][1]}[0xA5][0].raw
+        if name == forge.name(self.cn):
+            return super().check_granted(mutant, message, answer)
+        assert self.has_mac and self.is_right(der.parse(mutant))
+        assert name in answer.cert and spki_of(self.line.key) in answer.cert
+
+
+class Encrypted(CertRequest):
+    """An ir that is answered with a certificate that only the owner of the key can read: never in the clear, never active
+    without certConf. Nothing signs the template: what it says is what is asked for."""
+
+    def make(self):
+        self.key = self.line.rsa
+        return forge.Msg("ir", forge.cert_req_msg(self.key, self.cn, pop=ENCR_CERT["keyEncipherment"]))
+
+    def check_granted(self, mutant, message, answer):
+        template = {f.tag: f for f in der.parse(mutant)[1][0][0][0][1]}
+        stored, status = self.line.newest()
+        assert answer.status in (0, 1) and answer.cert is None and not answer.implicit
+        assert status == UNCONFIRMED and stored not in answer.der
+        assert decrypt_value(answer.encrypted_cert, self.key) == stored
+        cert = x509.load_der_x509_certificate(stored)
+        assert template[0xA5][0].raw in cert.tbs_certificate_bytes and template[0xA6].content in cert.tbs_certificate_bytes
 
 
 class Follow:
@@ -279,7 +336,7 @@ def check_mutant(line, seed, mutant, where, message, protected):
     else:
         check_refusal(line, seed, where, answer, protected)
     certs, txns, records = (after - was for after, was in zip(line.rows(), before))
-    assert certs == (1 if is_granted(answer) and answer.cert else 0)
+    assert certs == (1 if is_granted(answer) and (answer.cert or answer.encrypted_cert) else 0)
     if not protected or answer.fail_info == ["badMessageCheck"]:
         assert (certs, txns, records) == (0, 0, 0), "a stranger has left something in the store"
     assert txns <= 1 and records <= 1
@@ -301,7 +358,7 @@ def run_sweep(line, name, protected, regions=None):
     """How many mutants; after each the same process answers a good ir. protected: how to make a credential, or None."""
     if protected:
         line.credential = protected(line.server)
-    seed = SEEDS[name](line)
+    seed = {**SEEDS, **POPS}[name](line)
     credential = sweep.Again(line.credential) if protected else None
     n = 0
     for path, replacement, where, mutant, message in sweep.mutants(seed.build, credential):
@@ -315,6 +372,10 @@ def run_sweep(line, name, protected, regions=None):
                                  f"{line.server.log_text()[-1500:]}") from e
         n += 1
     return n
+
+
+POPS = {"input": lambda line: ByInput(line, False), "publicKeyMAC": lambda line: ByInput(line, True),
+        "encrCert": lambda line: Encrypted(line, "ir")}
 
 
 @pytest.mark.parametrize("protected", [None, pbm, pbmac1, signature])
@@ -331,6 +392,16 @@ def test_sweep(line, name, protected, capsys):
     with capsys.disabled():
         print(f"\nsweep of {name}, {protected.__name__ if protected else 'unprotected'}: {n} mutants in "
               f"{time.monotonic() - start:.0f} s, {line.granted} granted, {dict(line.refused)}")
+
+
+@pytest.mark.parametrize("name", POPS)
+def test_sweep_of_pop(make_line, name, capsys):
+    """The other forms of proof of possession: what is in the body is all that differs from ir."""
+    line, start = make_line(usage=["digitalSignature", "keyEncipherment"]), time.monotonic()
+    n = run_sweep(line, name, pbm, {"body"})
+    assert n > 200 and line.server.alive() and line.refused["badDataFormat"] > 50 and line.granted > 0
+    with capsys.disabled():
+        print(f"\nsweep of {name}: {n} mutants in {time.monotonic() - start:.0f} s, {line.granted} granted, {dict(line.refused)}")
 
 
 PLANTED = [  # the fault, the seed whose sweep finds it, and in which parts of the message

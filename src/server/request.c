@@ -210,7 +210,9 @@ static int stage_commit(CMPSRV_REQUEST *req)
 /* ---- the line
  * ----------------------------------------------------------------------------------------- */
 
-enum { AGAIN_FROM = 3, TAIL_FROM = 8, ATTEMPTS = 3 };
+/* With every conflict somebody else has got on; as many can be in the way as messages are under way
+ * for one end entity. */
+enum { AGAIN_FROM = 3, TAIL_FROM = 8, ATTEMPTS = 64 };
 
 static const struct {
     const char *name;
