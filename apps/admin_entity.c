@@ -365,6 +365,36 @@ static int add_row(void *arg, const CMPSRV_END_ENTITY_ROW *row)
 /* ---- verbs -------------------------------------------------------------------------------------
  */
 
+static int count_live(void *arg, const CMPSRV_CERT_ROW *cert)
+{
+    *(size_t *)arg += cert->status != CMPSRV_CERT_REVOKED;
+    return 1;
+}
+
+/* Nobody has the name, and nobody who had it has a certificate to sign with for who gets it now. */
+static int is_new_name(ADMIN *a, const char *name)
+{
+    CMPSRV_CERT_FILTER filter = {
+        .end_entity = name, .status = -1, .not_expired_at = cmpsrv_time_now()};
+    CMPSRV_END_ENTITY_ROW row = {0};
+    CMPSRV_REFUSAL why = {0};
+    size_t n = 0;
+    int found = cmpsrv_store_entity_get(a->store, name, &row, &why);
+
+    cmpsrv_end_entity_row_clear(&row);
+    if (found < 0 || cmpsrv_store_cert_each(a->store, &filter, count_live, &n, &why) != 1)
+        admin_fail("%s", why.detail);
+    else if (found == 1)
+        admin_fail("there is an end entity %s already", name);
+    else if (n > 0)
+        admin_fail("an end entity %s was here before, and %zu of its certificates are good yet: "
+                   "revoke them first (cert list --entity)",
+                   name, n);
+    else
+        return 1;
+    return 0;
+}
+
 int admin_entity_add(ADMIN *a)
 {
     char made[CMPSRV_NEW_CODE + 1];
@@ -377,8 +407,8 @@ int admin_entity_add(ADMIN *a)
         return ADMIN_USAGE;
     if (!admin_open(a, 1))
         return ADMIN_FAILED;
-    if (set_subject(o.dn, &row) && set_san(&o, &row) && set_profiles(a, &o, &row) &&
-        set_code(a, &o, &row, made))
+    if (is_new_name(a, row.name) && set_subject(o.dn, &row) && set_san(&o, &row) &&
+        set_profiles(a, &o, &row) && set_code(a, &o, &row, made))
         status = cmpsrv_entity_add(a->store, &row, admin_operator(), &why)
                      ? print_entity(a, &row, o.code == NULL ? made : NULL)
                      : admin_fail("%s", why.detail);

@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Ways to a certificate, or to what others have, that nobody has a right to: what end entities, RAs and strangers try."""
 import concurrent.futures
+import contextlib
 import json
+import sqlite3
 
 import forge
 from conftest import wait_for
@@ -267,7 +269,9 @@ def test_a_name_that_is_used_again(make_server, keys):
     cert = server.send(forge.Msg("ir", forge.cert_req_msg(keys(), "again"), implicit=True)
                        .der(forge.Secret(code, kid=b"again")), "/cmp/first").x509()
     server.admin("entity", "delete", "again")
-    add(server, "again", "--ca", "SecondCA")
+    add(server, "another", "--ca", "SecondCA")  # `entity add` would not take the name while the certificate is good
+    with contextlib.closing(sqlite3.connect(server.dir / "cmp-server.db", timeout=10)) as db, db:
+        db.execute("UPDATE end_entity SET name = 'again' WHERE name = 'another'")
     answer = server.send(forge.Msg("cr", forge.cert_req_msg(keys("ec:P-384"), "again")).der(forge.Signer(keys(), cert)), "/cmp/signs")
     assert answer.cert is None and answer.fail_info == ["notAuthorized"]
 

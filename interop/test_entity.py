@@ -164,3 +164,15 @@ def test_an_ra_takes_nobodys_name(server):
         for file in server.dir.glob("line.*"):
             file.rename(server.dir / f"{i}{file.name}")
     assert len(server.certs("--entity", "line")) == 2
+
+
+def test_a_name_that_was_somebodys(shared, keys):
+    """Whose certificates are good could sign for the next one of that name."""
+    name = "was somebody's"
+    assert shared.enrol(keys(), name, implicit=True)[2].status == 0
+    shared.admin("entity", "delete", name)
+    done = shared.admin("entity", "add", name, "--dn", f"CN={name}", check=False)
+    assert done.returncode == 1 and "1 of its certificates are good yet" in done.stderr
+    shared.admin("cert", "revoke", shared.certs("--entity", name)[0]["serial"], "--ca", "ManagementCA", "--reason", "unspecified")
+    shared.admin("entity", "add", name, "--dn", f"CN={name}")
+    assert "already" in shared.admin("entity", "add", name, "--dn", f"CN={name}", check=False).stderr

@@ -8,6 +8,7 @@ import pytest
 
 import forge
 from der import explicit, integer, seq
+from conftest import wait_for
 from test_client_mode import add, entity
 
 ACTIVE, REVOKED, SUPERSEDED = 1, 2, 4
@@ -42,6 +43,7 @@ def server(tmp_path_factory):
         c["aliases"]["unique-key"] = dict(ra, unique_public_key=True)
         c["aliases"]["unique-dn"] = dict(ra, unique_subject_dn=True, **{"ra.namegenerationscheme": "RANDOM"})
         c["aliases"]["single"] = dict(ra, single_active_certificate=True)
+        c["aliases"]["single-keep"] = dict(c["aliases"]["single"], unconfirmed="keep", confirm_wait_time="1s")
         c["aliases"]["merge"] = dict(ra, **{"ra.endentityprofile": "MERGE"})
         c["aliases"]["password"] = dict(ra, **{"ra.endentityprofile": "THREE", "ra.passwordgenparams": "a fixed password"})
     s.configure(change)
@@ -129,6 +131,25 @@ def test_merged_with_what_was_known(server, keys):
     assert ask(server, keys(), "merge", subject=dn((O, "Example"), (CN, "merged"))).status == 0
     answer = ask(server, keys("ec:P-384"), "merge", subject=dn((CN, "merged")))
     assert answer.status == 1 and answer.x509().subject.rfc4514_string() == "O=Example,CN=merged"
+
+
+def test_its_names_are_those_of_the_last_request(server, keys):
+    san = seq(forge.oid("2.5.29.17"), forge.octets(seq(forge.tlv(0x82, b"a.example"))))
+    assert ask(server, keys(), cn="has a name", extensions=[san]).status == 0
+    assert entity(server, "has a name")["san"] == "dNSName:a.example"
+    assert ask(server, keys("ec:P-384"), cn="has a name").status == 0
+    assert entity(server, "has a name")["san"] == "none"
+
+
+def test_what_goes_out_again_says_what_is_other(server, keys):
+    """The same key and name while the first answer waits for certConf: that certificate again, with mods if it is not what is
+    asked for now."""
+    msg = forge.Msg("ir", forge.cert_req_msg(keys(), "asks again"))
+    first = server.send(msg.der(server.credential))
+    same = server.send(forge.Msg("ir", forge.cert_req_msg(keys(), "asks again")).der(server.credential))
+    san = seq(forge.oid("2.5.29.17"), forge.octets(seq(forge.tlv(0x82, b"a.example"))))
+    other = server.send(forge.Msg("ir", forge.cert_req_msg(keys(), "asks again", extensions=[san])).der(server.credential))
+    assert first.cert == same.cert == other.cert and [a.status for a in (first, same, other)] == [0, 0, 1]
 
 
 def test_the_ra_takes_over(server, keys):
@@ -268,6 +289,15 @@ def test_superseded(server, keys):
     assert crl.get_revoked_certificate_by_serial_number(int(old["serial"], 16)) is not None
     records = [json.loads(r[0]) for r in server.query("SELECT record FROM audit WHERE record LIKE '%superseded%'")]
     assert [r["serial"] for r in records if r["entity"] == name and r["event"] == "superseded"] == [old["serial"]]
+
+
+def test_one_that_is_kept_supersedes(server, keys):
+    """unconfirmed: keep. What is kept counts as confirmed, here too."""
+    name = "kept unconfirmed"
+    assert ask(server, keys(), "single-keep", name).status == 0
+    assert ask(server, keys("ec:P-384"), "single-keep", name, implicit=False).status == 0
+    wait_for("the second to be kept", lambda: [s for s, _ in rows(server, name)][1] == ACTIVE)
+    assert rows(server, name) == [(REVOKED, SUPERSEDED), (ACTIVE, 0)]
 
 
 def test_a_rejected_certificate_supersedes_nothing(server, keys):

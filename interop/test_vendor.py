@@ -21,6 +21,7 @@ EXAMPLE = TOP / "docs" / "examples" / "3gpp-base-stations.yaml"
 DER, PEM = serialization.Encoding.DER, serialization.Encoding.PEM
 REFUSED = ("error", ["signerNotTrusted"])
 NOBODY = ("ip", ["notAuthorized"])
+STRANGER = ("error", ["notAuthorized"])
 numbers = itertools.count(1000)
 
 
@@ -314,7 +315,7 @@ def test_the_root_is_in_extra_certs_of_ip_only(make_operator, keys, acme):
             assert answer.extra_certs.index(der(root)) == 2
         assert der(root) not in server.confirm(msg, answer, forge.Signer(device.key, device.cert), path).extra_certs
     check = ask(server, acme.device("unknown", by=acme.sub), keys)[1]
-    assert (check.body, check.status) == ("ip", 2) and der(root) not in check.extra_certs
+    assert (check.body, check.fail_info) == STRANGER and der(root) not in check.extra_certs
 
 
 # ---- those who do not --------------------------------------------------------------------------------------------
@@ -386,9 +387,9 @@ def test_a_small_rsa_key(make_operator, keys, bolt):
 
 def test_who_the_device_is(server, keys, acme):
     """Registered, for itself, once."""
-    check_refused(server, acme.device("not-registered"), keys, NOBODY)
-    check_refused(server, acme.device(None, subject=names("no number")), keys, NOBODY, name=seq())
-    check_refused(server, acme.device("x" * 300), keys, NOBODY)
+    check_refused(server, acme.device("not-registered"), keys, STRANGER)
+    check_refused(server, acme.device(None, subject=names("no number")), keys, STRANGER, name=seq())
+    check_refused(server, acme.device("x" * 300), keys, STRANGER)
     number, other = register(server), register(server)
     device = acme.device(number)
     check_refused(server, device, keys, NOBODY, name=subject(other))
@@ -407,7 +408,7 @@ def test_the_whole_subject_is_no_name(server, keys, acme):
     device = acme.device("nobodys", subject=names("taken", "nobodys"))
     server.admin("entity", "add", f"bait-{next(numbers)}", "--dn", "/O=Vendor/CN=taken/serialNumber=nobodys", "--ca",
                  "OperatorCA", "--end-entity-profile", "BASE_STATIONS")
-    check_refused(server, device, keys, NOBODY, name=device.cert.subject.public_bytes())
+    check_refused(server, device, keys, STRANGER, name=device.cert.subject.public_bytes())
 
 
 @pytest.mark.parametrize("body", ["p10cr", "rr"])
@@ -519,3 +520,9 @@ def test_a_renewal_is_not_for_vendor_certificates(make_operator, keys, acme):
     own = forge.Signer(keys(), answer.x509())
     content = forge.cert_req_msg(keys("ec:P-384"), subject=subject(device.number))
     granted(server.send(forge.Msg("cr", content).der(own), "/cmp/acme"), "cp")
+
+
+def test_a_device_that_nobody_knows_leaves_nothing(server, keys, acme):
+    before = server.dump()
+    check_refused(server, acme.device("nobody knows it"), keys, STRANGER)
+    assert server.dump() == before

@@ -162,6 +162,15 @@ static int check_key(const CMPSRV_AUTH_INPUT *in, X509 *cert, EVP_PKEY *key, CMP
     return 1;
 }
 
+/* A device of a vendor that nobody has registered is a stranger, who leaves nothing in the store.
+ */
+static int check_registered(const CMPSRV_AUTH_INPUT *in, const ORIGIN *o, CMPSRV_REFUSAL *why)
+{
+    return o->ca != NULL || in->entity[0] != '\0' ||
+           cmpsrv_refuse(why, CMPSRV_R_NOT_AUTHORIZED,
+                         "no end entity is registered for the device of the vendor");
+}
+
 static int verify_signature(const CMPSRV_AUTH_INPUT *in, EVP_PKEY *key, CMPSRV_REFUSAL *why)
 {
     const CMPSRV_PKIMSG *m = in->msg;
@@ -224,6 +233,7 @@ int cmpsrv_auth_eecert(const CMPSRV_AUTH_INPUT *in, const CMPSRV_CONF_MODULE *ro
         goto end;
     key = X509_get0_pubkey(cert);
     ok = check_key(in, cert, key, why) && verify_signature(in, key, why) &&
+         check_registered(in, &origin, why) &&
          fill_identity(in, &view, &origin, &out->identity, why);
     out->signer = view.der;
 end:

@@ -308,7 +308,7 @@ static const CONF_ROW rows[] = {
 {S, "authenticationmodule", &t_modules, DFLT("RegTokenPwd, HMAC"), F(modules), "how requests are authenticated, tried in this order"},
 {S, "authenticationparameters", &t_parameters, DFLT(""), F(parameters), "one for each module; \"-\" for HMAC: the CA's cmp_ra_auth_secret; default: all \"-\""},
 {S, "responseprotection", &t_responseprotection, DFLT2("mirror", "signature"), F(a.response_protection), "how answers are protected; mirror: as the request was"},
-{S, "defaultca", &t_ca, DFLT(""), F(a.default_ca), "CA of requests that name none"},
+{S, "defaultca", &t_ca, DFLT(""), F(a.default_ca), "CA of p10cr, and of errors that no other CA signs"},
 {S, "extractusernamecomponent", &t_component, DFLT("DN"), F(a.username_component), "client mode: which attribute of the subject is the username; DN: end entities are found by the whole subject"},
 {S, "allowraverifypopo", &t_bool, DFLT("no"), F(a.allow_ra_verified), "take raVerified for proof of possession"},
 {S, "allowautomatickeyupdate", &t_bool, DFLT("no"), LATER("no"), "kur without a new enrolment code"},

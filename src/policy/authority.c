@@ -80,18 +80,35 @@ int cmpsrv_policy_authorize(const CMPSRV_IDENTITY *id, int body, const CMPSRV_TA
                          cmpsrv_body_name(body));
 }
 
+/* What an RA's row or its CA keeps it from, whatever the alias is. */
+static int check_limits(const CMPSRV_IDENTITY *id, const CMPSRV_END_ENTITY_ROW *e,
+                        const CMPSRV_CONF_CA *ca, CMPSRV_REFUSAL *why)
+{
+    if (id->ra_ca != NULL && ca != NULL && ca != id->ra_ca)
+        return cmpsrv_refuse(why, CMPSRV_R_NOT_AUTHORIZED,
+                             "the sender is an RA of CA %s, not of %s", id->ra_ca->name, ca->name);
+    if (id->ra == NULL)
+        return 1;
+    if (ca != NULL && !cmpsrv_conf_is_listed(&id->ra->cas, ca->name))
+        return cmpsrv_refuse(why, CMPSRV_R_NOT_AUTHORIZED, "ras %s: cas has no %s", id->ra->name,
+                             ca->name);
+    return cmpsrv_conf_is_listed(&id->ra->end_entity_profiles, e->end_entity_profile) ||
+           cmpsrv_refuse(why, CMPSRV_R_NOT_AUTHORIZED, "ras %s: end_entity_profiles has no %s",
+                         id->ra->name, e->end_entity_profile);
+}
+
 int cmpsrv_policy_owns_entity(const CMPSRV_IDENTITY *id, const CMPSRV_TARGET *t,
-                              const CMPSRV_END_ENTITY_ROW *e, int is_ca, CMPSRV_REFUSAL *why)
+                              const CMPSRV_END_ENTITY_ROW *e, const CMPSRV_CONF_CA *ca,
+                              CMPSRV_REFUSAL *why)
 {
     char shown[160];
 
-    if (id->ra != NULL &&
-        !cmpsrv_conf_is_listed(&id->ra->end_entity_profiles, e->end_entity_profile))
-        return cmpsrv_refuse(why, CMPSRV_R_NOT_AUTHORIZED, "ras %s: end_entity_profiles has no %s",
-                             id->ra->name, e->end_entity_profile);
+    if (!check_limits(id, e, ca, why))
+        return 0;
     if (e->alias[0] != '\0' && strcmp(e->alias, t->alias->name) == 0)
         return 1;
-    if (is_ca && t->ee_profile != NULL && strcmp(e->end_entity_profile, t->ee_profile->name) == 0)
+    if ((ca == NULL || ca == t->ca) && t->ee_profile != NULL &&
+        strcmp(e->end_entity_profile, t->ee_profile->name) == 0)
         return 1;
     return cmpsrv_refuse(why, CMPSRV_R_NOT_AUTHORIZED,
                          "end entity %s is of another alias, and of another CA or profile",

@@ -83,11 +83,13 @@ char *cmpsrv_username_make(const CMPSRV_CONF_ALIAS *alias, CMPSRV_SLICE subject,
                            CMPSRV_REFUSAL *why);
 
 /*
- * Whether an RA at this alias may act for an end entity that exists: its profile is one of the RA's
- * row, if it has one; and the alias made it, or it is of the target's CA and end entity profile.
- * is_ca: its CA is the target's, or none of ours any more. Else NOT_AUTHORIZED.
+ * Whether an RA at this alias may act for an end entity that exists: its own rights (its row of
+ * `ras`, or the CA that it is an RA of) cover the end entity's CA and profile; and the alias made
+ * it, or it is of the target's CA and end entity profile. ca: of the end entity; NULL: none of ours
+ * any more, as after a rollover. Else NOT_AUTHORIZED.
  */
 int cmpsrv_policy_owns_entity(const CMPSRV_IDENTITY *id, const CMPSRV_TARGET *target,
-                              const CMPSRV_END_ENTITY_ROW *entity, int is_ca, CMPSRV_REFUSAL *why);
+                              const CMPSRV_END_ENTITY_ROW *entity, const CMPSRV_CONF_CA *ca,
+                              CMPSRV_REFUSAL *why);
 
 #endif

@@ -10,7 +10,6 @@
  */
 /* Whether the list has the name. */
 int cmpsrv_policy_is_in(const CMPSRV_CONF_LIST *list, const char *name);
-/* The same, or it is empty: any. */
 
 /* ---- template.c: fields that a requester has no business with ----------------------------------
  */

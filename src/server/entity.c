@@ -19,10 +19,9 @@ static int commit(CMPSRV_STORE *store, CMPSRV_CHANGES *changes, const char *even
                             .subject = subject,
                             .reason = -1,
                             .operator_ = operator_};
-    CMPSRV_CHANGE *ch = cmpsrv_changes_add(changes, CMPSRV_CHANGE_AUDIT);
     CMPSRV_COMMIT outcome;
 
-    if (ch == NULL || (ch->u.audit = cmpsrv_audit_record(&e)) == NULL)
+    if (!cmpsrv_changes_audit(changes, &e))
         return cmpsrv_fail(why, "out of memory");
     outcome = cmpsrv_store_commit(store, changes, why);
     if (outcome == CMPSRV_COMMIT_CONFLICT)

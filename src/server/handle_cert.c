@@ -46,10 +46,28 @@ static int check_cert_req_id(CMPSRV_REQUEST *req)
                          "RFC 9483 4.1.1: certReqId %lld, want 0", (long long)cr->cert_req_id);
 }
 
-static unsigned unique_of(const CMPSRV_CONF_ALIAS *a)
+/* An empty subject is nobody's. */
+static unsigned unique_of(const CMPSRV_REQUEST *req)
 {
+    const CMPSRV_CONF_ALIAS *a = req->alias;
+    int has_subject = !cmpsrv_name_is_empty(cmpsrv_bytes_slice(&req->decision->subject));
+
     return (a->unique_public_key ? CMPSRV_UNIQUE_KEY : 0u) |
-           (a->unique_subject_dn ? CMPSRV_UNIQUE_SUBJECT : 0u);
+           (a->unique_subject_dn && has_subject ? CMPSRV_UNIQUE_SUBJECT : 0u);
+}
+
+/* Whether the certificate that goes out again has other extensions, serial number or end than this
+ * request would get. */
+static int differs(const CMPSRV_REQUEST *req)
+{
+    const CMPSRV_DECISION *d = req->decision;
+    const CMPSRV_CERT_REQUEST *r = &req->view.cert;
+
+    return memmem(req->cert.der.p, req->cert.der.n, d->extensions.p, d->extensions.n) == NULL ||
+           (d->serial_len > 0 &&
+            !cmpsrv_slice_eq(cmpsrv_slice(d->serial, d->serial_len),
+                             cmpsrv_slice(req->cert.serial, req->cert.serial_len))) ||
+           (r->has_not_after && r->not_after != req->cert.not_after);
 }
 
 /* The certificate is the one's whom it was made for: another end entity's subject may differ in
@@ -74,7 +92,10 @@ static int find_unconfirmed(CMPSRV_REQUEST *req)
 
     req->has_cert = req->is_reissue = found == 1;
     req->cert_ca = req->ca;
-    return found == 1 ? set_owner(req) : found == 0;
+    if (found != 1)
+        return found == 0;
+    req->decision->with_mods |= differs(req);
+    return set_owner(req);
 }
 
 /* The status that lets an end entity enrol without a code: its own certificate, which expires
@@ -129,14 +150,14 @@ static int find_existing(CMPSRV_REQUEST *req, char **username)
         return found == 0;
     ca = cmpsrv_snapshot_ca_by_id(req->snap, req->existing.ca_id);
     return cmpsrv_policy_owns_entity(&req->auth.identity, &req->target, &req->existing,
-                                     ca == NULL || ca == req->ca, &req->why);
+                                     ca == NULL ? NULL : ca->conf, &req->why);
 }
 
 /* What nobody else of this CA may have, and a serial number that nobody may. */
 static int check_unique(CMPSRV_REQUEST *req)
 {
     const CMPSRV_DECISION *d = req->decision;
-    unsigned unique = unique_of(req->alias), taken = 0;
+    unsigned unique = unique_of(req), taken = 0;
     CMPSRV_CERT_ROW like = {0};
     int found;
 
@@ -235,15 +256,8 @@ static int set_code(CMPSRV_REQUEST *req, CMPSRV_END_ENTITY_ROW *e)
 /* An older code of an end entity that is the RA's now. */
 static int collect_erasure(CMPSRV_REQUEST *req)
 {
-    CMPSRV_CHANGE *ch;
-
-    if (!req->has_existing || req->existing.code.p == NULL)
-        return 1;
-    if ((ch = cmpsrv_changes_add(&req->changes, CMPSRV_CHANGE_ENTITY_ERASE)) == NULL)
-        return 0;
-    snprintf(ch->u.entity.name, sizeof(ch->u.entity.name), "%s", req->existing.name);
-    ch->u.entity.updated_at = req->now;
-    return 1;
+    return !req->has_existing || req->existing.code.p == NULL ||
+           cmpsrv_changes_erasure(&req->changes, req->existing.name, req->now);
 }
 
 /* RA mode: the end entity is what was asked for last. */
@@ -252,6 +266,7 @@ static int collect_end_entity(CMPSRV_REQUEST *req)
     const CMPSRV_DECISION *d = req->decision;
     CMPSRV_CHANGE *ch = cmpsrv_changes_add(&req->changes, CMPSRV_CHANGE_ENTITY_UPSERT);
     CMPSRV_END_ENTITY_ROW *e;
+    CMPSRV_SLICE san;
 
     if (ch == NULL)
         return 0;
@@ -267,8 +282,11 @@ static int collect_end_entity(CMPSRV_REQUEST *req)
     snprintf(e->certificate_profile, sizeof(e->certificate_profile), "%s", d->certificate_profile);
     memcpy(e->subject_hash, d->subject_hash, CMPSRV_HASH);
     memcpy(e->ca_id, req->ca->id, CMPSRV_HASH);
-    return cmpsrv_bytes_set(&e->subject, cmpsrv_bytes_slice(&d->subject)) && set_code(req, e) &&
-           collect_erasure(req);
+    if (cmpsrv_extension_find(cmpsrv_bytes_slice(&d->extensions), CMPSRV_OID_SUBJECT_ALT_NAME, NULL,
+                              &san) != 1)
+        san = cmpsrv_slice(NULL, 0);
+    return cmpsrv_bytes_set(&e->subject, cmpsrv_bytes_slice(&d->subject)) &&
+           cmpsrv_bytes_set(&e->san, san) && set_code(req, e) && collect_erasure(req);
 }
 
 static int collect_certificate(CMPSRV_REQUEST *req)
@@ -293,7 +311,7 @@ static int collect_certificate(CMPSRV_REQUEST *req)
     snprintf(c->alias, sizeof(c->alias), "%s", req->alias->name);
     memcpy(c->tid, req->msg.transaction_id.p, req->msg.transaction_id.n);
     c->tid_len = req->msg.transaction_id.n;
-    ch->u.cert_unique = unique_of(req->alias);
+    ch->u.cert_unique = unique_of(req);
     return cmpsrv_bytes_set(&c->der, cmpsrv_bytes_slice(&req->issued.der));
 }
 
@@ -337,6 +355,16 @@ static int make_certificate(CMPSRV_REQUEST *req)
     return 1;
 }
 
+static int supersede_others(CMPSRV_REQUEST *req)
+{
+    CMPSRV_CERT_ROW cert = {.serial_len = req->issued.serial_len};
+
+    memcpy(cert.ca_id, req->issued.ca_id, CMPSRV_HASH);
+    memcpy(cert.serial, req->issued.serial, req->issued.serial_len);
+    snprintf(cert.end_entity, sizeof(cert.end_entity), "%s", req->decision->end_entity);
+    return cmpsrv_collect_superseded(req, &cert);
+}
+
 int cmpsrv_handle_cert_perform(CMPSRV_REQUEST *req)
 {
     int ok;
@@ -348,9 +376,7 @@ int cmpsrv_handle_cert_perform(CMPSRV_REQUEST *req)
                                 : collect_end_entity(req) && collect_certificate(req);
     if (!ok)
         return cmpsrv_fail(&req->why, "out of memory");
-    if (req->implicit &&
-        !cmpsrv_collect_superseded(req, req->issued.ca_id, req->decision->end_entity,
-                                   cmpsrv_slice(req->issued.serial, req->issued.serial_len)))
+    if (req->implicit && !supersede_others(req))
         return 0;
     req->event = req->is_reissue ? "resent" : "issued";
     req->next = req->implicit ? CMPSRV_TXN_DONE : CMPSRV_TXN_WAIT_CONF;

@@ -95,20 +95,9 @@ int cmpsrv_handle_conf_decide(CMPSRV_REQUEST *req)
 
 int cmpsrv_collect_status(CMPSRV_REQUEST *req, CMPSRV_CERT_STATUS to, int reason)
 {
-    CMPSRV_CHANGE *ch = cmpsrv_changes_add(&req->changes, CMPSRV_CHANGE_CERT_STATUS);
-
-    if (ch == NULL)
+    if (!cmpsrv_changes_status(&req->changes, &req->cert, to, reason, req->now))
         return 0;
-    memcpy(ch->u.status.ca_id, req->cert.ca_id, CMPSRV_HASH);
-    memcpy(ch->u.status.serial, req->cert.serial, req->cert.serial_len);
-    ch->u.status.serial_len = req->cert.serial_len;
-    ch->u.status.from = req->cert.status;
-    ch->u.status.to = to;
-    if (to == CMPSRV_CERT_REVOKED || to == CMPSRV_CERT_HOLD) {
-        ch->u.status.revoked_at = req->now;
-        ch->u.status.reason = reason;
-        req->revoked = 1;
-    }
+    req->revoked |= to == CMPSRV_CERT_REVOKED || to == CMPSRV_CERT_HOLD;
     req->crl_due |= req->revoked || req->cert.status == CMPSRV_CERT_HOLD;
     return 1;
 }
@@ -117,14 +106,11 @@ int cmpsrv_collect_status(CMPSRV_REQUEST *req, CMPSRV_CERT_STATUS to, int reason
  * revoked. */
 static int collect_end(CMPSRV_REQUEST *req)
 {
-    CMPSRV_SLICE serial = cmpsrv_slice(req->cert.serial, req->cert.serial_len);
-
     if (req->cert.status != CMPSRV_CERT_UNCONFIRMED)
         return 1;
     if (!cmpsrv_collect_status(req, req->accepted ? CMPSRV_CERT_ACTIVE : CMPSRV_CERT_REVOKED, 0))
         return cmpsrv_fail(&req->why, "out of memory");
-    return !req->accepted ||
-           cmpsrv_collect_superseded(req, req->cert.ca_id, req->cert.end_entity, serial);
+    return !req->accepted || cmpsrv_collect_superseded(req, &req->cert);
 }
 
 int cmpsrv_handle_conf_perform(CMPSRV_REQUEST *req)

@@ -51,6 +51,8 @@ static int load_certificate(CMPSRV_REQUEST *req)
 static int check_entity(CMPSRV_REQUEST *req)
 {
     const CMPSRV_CONF_RA *ra = req->auth.identity.ra;
+    CMPSRV_TARGET t = req->target;
+    const CMPSRV_CA *ca;
     int found =
         cmpsrv_store_entity_get(req->srv->store, req->cert.end_entity, &req->existing, &req->why);
 
@@ -63,9 +65,10 @@ static int check_entity(CMPSRV_REQUEST *req)
         return cmpsrv_refuse(&req->why, CMPSRV_R_NOT_AUTHORIZED,
                              "the end entity of the certificate, which alias %s issued, is gone",
                              req->cert.alias);
-    return cmpsrv_policy_owns_entity(&req->auth.identity, &req->target, &req->existing,
-                                     memcmp(req->existing.ca_id, req->cert.ca_id, CMPSRV_HASH) == 0,
-                                     &req->why);
+    t.ca = req->cert_ca->conf;
+    ca = cmpsrv_snapshot_ca_by_id(req->snap, req->existing.ca_id);
+    return cmpsrv_policy_owns_entity(&req->auth.identity, &t, &req->existing,
+                                     ca == NULL ? NULL : ca->conf, &req->why);
 }
 
 /* The CA of the alias's p10cr, if the RA has its rights there; whose MAC is under another CA's

@@ -108,9 +108,8 @@ static int add_audit(CMPSRV_CHANGES *changes, const CMPSRV_CA *ca, const CMPSRV_
         .reason = -1,
         .operator_ = what->operator_,
     };
-    CMPSRV_CHANGE *ch = cmpsrv_changes_add(changes, CMPSRV_CHANGE_AUDIT);
 
-    return ch != NULL && (ch->u.audit = cmpsrv_audit_record(&e)) != NULL;
+    return cmpsrv_changes_audit(changes, &e);
 }
 
 static int commit(CMPSRV_STORE *store, const CMPSRV_CA *ca, const CMPSRV_ISSUED *issued,

@@ -54,22 +54,16 @@ int cmpsrv_audit_collect(CMPSRV_REQUEST *req)
     char *subject = req->decision == NULL
                         ? NULL
                         : cmpsrv_name_text(cmpsrv_bytes_slice(&req->decision->subject));
-    CMPSRV_CHANGE *ch;
-    char *text;
+    int ok;
 
     if (e.event == NULL || !req->auth.identity.proven) {
         OPENSSL_free(subject);
         return 1;
     }
     e.subject = subject;
-    text = cmpsrv_audit_record(&e);
+    ok = cmpsrv_changes_audit(&req->changes, &e);
     OPENSSL_free(subject);
-    if (text == NULL || (ch = cmpsrv_changes_add(&req->changes, CMPSRV_CHANGE_AUDIT)) == NULL) {
-        OPENSSL_free(text);
-        return cmpsrv_fail(&req->why, "out of memory");
-    }
-    ch->u.audit = text;
-    return 1;
+    return ok || cmpsrv_fail(&req->why, "out of memory");
 }
 
 /* ---- the request's line in the log -------------------------------------------------------------

@@ -191,10 +191,22 @@ int cmpsrv_entity_may_enrol(const CMPSRV_END_ENTITY_ROW *e);
 /* ---- supersede.c: single_active_certificate
  * ------------------------------------------------------
  */
-/* The end entity's other certificates of that CA are revoked as superseded, each with its audit
- * record. 1/0. */
-int cmpsrv_collect_superseded(CMPSRV_REQUEST *req, const unsigned char ca_id[CMPSRV_HASH],
-                              const char *end_entity, CMPSRV_SLICE serial);
+/* The other certificates of its end entity and CA are revoked as superseded, each with its audit
+ * record, which is otherwise as `event`; *n counts them. 1/0. */
+int cmpsrv_changes_superseded(CMPSRV_STORE *store, CMPSRV_CHANGES *changes,
+                              const CMPSRV_CERT_ROW *cert, const CMPSRV_AUDIT_EVENT *event,
+                              int64_t now, size_t *n, CMPSRV_REFUSAL *why);
+/* The same by a request that makes the certificate active, if the alias says so. 1/0. */
+int cmpsrv_collect_superseded(CMPSRV_REQUEST *req, const CMPSRV_CERT_ROW *cert);
+
+/* ---- changes.c ----------------------------------------------------------------------------------
+ */
+/* The certificate of that row, from the status it has to another. 1, or 0 without memory. */
+int cmpsrv_changes_status(CMPSRV_CHANGES *changes, const CMPSRV_CERT_ROW *cert,
+                          CMPSRV_CERT_STATUS to, int reason, int64_t now);
+/* The end entity's code, if this was the last transaction that it is good for. The same. */
+int cmpsrv_changes_erasure(CMPSRV_CHANGES *changes, const char *end_entity, int64_t now);
+int cmpsrv_changes_audit(CMPSRV_CHANGES *changes, const CMPSRV_AUDIT_EVENT *event);
 
 /* ---- transaction.c: states as a table, rows for commit ------------------------------------------
  */

@@ -28,6 +28,13 @@ static int take_row(void *arg, const CMPSRV_TXN *row)
 }
 
 /* What becomes of a certificate that nobody confirmed in time. */
+typedef struct {
+    CMPSRV_CHANGES changes;
+    const char *event; /* one of the next two; NULL: there was nothing to confirm */
+    char owner[256];   /* of the certificate */
+    size_t superseded;
+} EXPIRY;
+
 static const char revoked_event[] = "expired", kept_event[] = "kept unconfirmed";
 
 static int collect_expiry_audit(CMPSRV_CHANGES *changes, const CMPSRV_TXN *t,
@@ -42,67 +49,59 @@ static int collect_expiry_audit(CMPSRV_CHANGES *changes, const CMPSRV_TXN *t,
         .end_entity = cert->end_entity,
         .reason = event == revoked_event ? 0 : -1,
     };
-    char *text = cmpsrv_audit_record(&e);
-    CMPSRV_CHANGE *ch = text == NULL ? NULL : cmpsrv_changes_add(changes, CMPSRV_CHANGE_AUDIT);
 
-    if (ch == NULL) {
-        OPENSSL_free(text);
-        return 0;
-    }
-    ch->u.audit = text;
-    return 1;
+    return cmpsrv_changes_audit(changes, &e);
+}
+
+/* A certificate that is kept supersedes as one that is confirmed does. */
+static int collect_superseded(CMPSRV_SERVER *srv, const CMPSRV_CONF_ALIAS *alias,
+                              const CMPSRV_TXN *t, const CMPSRV_CERT_ROW *cert, int64_t now,
+                              CMPSRV_CHANGES *changes, size_t *superseded, CMPSRV_REFUSAL *why)
+{
+    CMPSRV_AUDIT_EVENT e = {
+        .alias = t->alias, .tid = cmpsrv_slice(t->tid, t->tid_len), .body_type = -1};
+
+    return !alias->single_active_certificate ||
+           cmpsrv_changes_superseded(srv->store, changes, cert, &e, now, superseded, why);
 }
 
 /* The certificate nobody confirmed: revoked, or kept where the alias says so; of an alias that is
  * gone: revoked. */
 static int collect_unconfirmed(CMPSRV_SERVER *srv, const CMPSRV_CONF_ALIAS *alias,
-                               const CMPSRV_TXN *t, int64_t now, CMPSRV_CHANGES *changes,
-                               const char **event, char owner[256], CMPSRV_REFUSAL *why)
+                               const CMPSRV_TXN *t, int64_t now, EXPIRY *x, CMPSRV_REFUSAL *why)
 {
     int keep = alias != NULL && alias->unconfirmed == CMPSRV_UNCONFIRMED_KEEP && !t->must_confirm;
     CMPSRV_CERT_ROW cert = {0};
-    CMPSRV_CHANGE *ch;
     int found = cmpsrv_store_cert_get(srv->store, t->ca_id, cmpsrv_slice(t->serial, t->serial_len),
                                       &cert, why);
     int ok = found >= 0;
 
     if (found == 1)
-        snprintf(owner, 256, "%s", cert.end_entity);
+        snprintf(x->owner, sizeof(x->owner), "%s", cert.end_entity);
     if (found == 1 && cert.status == CMPSRV_CERT_UNCONFIRMED) {
-        if ((ch = cmpsrv_changes_add(changes, CMPSRV_CHANGE_CERT_STATUS)) != NULL) {
-            memcpy(ch->u.status.ca_id, cert.ca_id, CMPSRV_HASH);
-            memcpy(ch->u.status.serial, cert.serial, cert.serial_len);
-            ch->u.status.serial_len = cert.serial_len;
-            ch->u.status.from = CMPSRV_CERT_UNCONFIRMED;
-            ch->u.status.to = keep ? CMPSRV_CERT_ACTIVE : CMPSRV_CERT_REVOKED;
-            ch->u.status.revoked_at = keep ? 0 : now;
-        }
-        *event = keep ? kept_event : revoked_event;
-        ok = ch != NULL && collect_expiry_audit(changes, t, &cert, *event);
+        x->event = keep ? kept_event : revoked_event;
+        ok = cmpsrv_changes_status(&x->changes, &cert,
+                                   keep ? CMPSRV_CERT_ACTIVE : CMPSRV_CERT_REVOKED, 0, now) &&
+             collect_expiry_audit(&x->changes, t, &cert, x->event) &&
+             (!keep ||
+              collect_superseded(srv, alias, t, &cert, now, &x->changes, &x->superseded, why));
     }
     cmpsrv_cert_row_clear(&cert);
     return ok;
 }
 
-/* Its code, if this was the last transaction that it is good for. */
-static int collect_erasure(CMPSRV_CHANGES *changes, const char *owner, int64_t now)
+static void count_expiry(CMPSRV_SERVER *srv, const CMPSRV_CA *ca, const EXPIRY *x)
 {
-    CMPSRV_CHANGE *ch = cmpsrv_changes_add(changes, CMPSRV_CHANGE_ENTITY_ERASE);
+    const char *name = ca == NULL ? "" : ca->conf->name, *superseded = "superseded";
 
-    if (ch == NULL)
-        return 0;
-    snprintf(ch->u.entity.name, sizeof(ch->u.entity.name), "%s", owner);
-    ch->u.entity.updated_at = now;
-    return 1;
-}
-
-static void count_expiry(CMPSRV_SERVER *srv, const CMPSRV_CA *ca, const char *event)
-{
-    const char *name = ca == NULL ? "" : ca->conf->name;
-
-    cmpsrv_metrics_count(srv->metrics, CMPSRV_METRIC_AUDIT, &event);
-    if (event == revoked_event)
+    if (x->event != NULL)
+        cmpsrv_metrics_count(srv->metrics, CMPSRV_METRIC_AUDIT, &x->event);
+    if (x->event == revoked_event)
         cmpsrv_metrics_count(srv->metrics, CMPSRV_METRIC_REVOKED, &name);
+    for (size_t i = 0; i < x->superseded; i++) {
+        cmpsrv_metrics_count(srv->metrics, CMPSRV_METRIC_AUDIT, &superseded);
+        cmpsrv_metrics_count(srv->metrics, CMPSRV_METRIC_REVOKED, &name);
+    }
 }
 
 /* One expired row; hands its buffers over. Gives whether a certificate was revoked. */
@@ -112,15 +111,13 @@ static int expire_row(CMPSRV_SERVER *srv, const CMPSRV_SNAPSHOT *snap, CMPSRV_TX
     const CMPSRV_CONF_ALIAS *alias = cmpsrv_conf_alias(snap->conf, t->alias, strlen(t->alias));
     const CMPSRV_CA *ca = cmpsrv_snapshot_ca_by_id(snap, t->ca_id);
     int open = t->state != CMPSRV_TXN_DONE;
-    const char *event = NULL;
-    char owner[256] = "";
-    CMPSRV_CHANGES changes = {0};
+    EXPIRY x = {.event = NULL};
     CMPSRV_CHANGE *ch;
     CMPSRV_COMMIT outcome = CMPSRV_COMMIT_FAILED;
 
     *revoked = 0;
-    if (!open || collect_unconfirmed(srv, alias, t, now, &changes, &event, owner, why)) {
-        ch = cmpsrv_changes_add(&changes,
+    if (!open || collect_unconfirmed(srv, alias, t, now, &x, why)) {
+        ch = cmpsrv_changes_add(&x.changes,
                                 open ? CMPSRV_CHANGE_TXN_UPDATE : CMPSRV_CHANGE_TXN_DELETE);
         if (ch != NULL) {
             ch->u.txn = *t;
@@ -130,14 +127,14 @@ static int expire_row(CMPSRV_SERVER *srv, const CMPSRV_SNAPSHOT *snap, CMPSRV_TX
                 ch->u.txn.end = CMPSRV_END_EXPIRED;
                 ch->u.txn.expires = now + (alias == NULL ? 0 : alias->transaction_retention);
             }
-            if (owner[0] == '\0' || collect_erasure(&changes, owner, now))
-                outcome = cmpsrv_store_commit(srv->store, &changes, why);
+            if (x.owner[0] == '\0' || cmpsrv_changes_erasure(&x.changes, x.owner, now))
+                outcome = cmpsrv_store_commit(srv->store, &x.changes, why);
         }
     }
-    cmpsrv_changes_clear(&changes);
-    if (outcome == CMPSRV_COMMIT_DONE && event != NULL) {
-        count_expiry(srv, ca, event);
-        *revoked = event == revoked_event;
+    cmpsrv_changes_clear(&x.changes);
+    if (outcome == CMPSRV_COMMIT_DONE) {
+        count_expiry(srv, ca, &x);
+        *revoked = x.event == revoked_event || x.superseded > 0;
     }
     return outcome == CMPSRV_COMMIT_DONE ||
            outcome == CMPSRV_COMMIT_CONFLICT; /* somebody else was faster */

@@ -87,27 +87,13 @@ static int fill_answer(CMPSRV_REQUEST *req, CMPSRV_TXN *t)
  * as rejected. */
 static int end_certificate(CMPSRV_REQUEST *req)
 {
+    int keep = req->alias->unconfirmed == CMPSRV_UNCONFIRMED_KEEP && !req->txn.must_confirm;
+
     if (req->why.reason == CMPSRV_R_NONE || req->type->is_first ||
         req->cert.status != CMPSRV_CERT_UNCONFIRMED)
         return 1;
-    return cmpsrv_collect_status(req,
-                                 req->alias->unconfirmed == CMPSRV_UNCONFIRMED_KEEP &&
-                                         !req->txn.must_confirm
-                                     ? CMPSRV_CERT_ACTIVE
-                                     : CMPSRV_CERT_REVOKED,
-                                 0);
-}
-
-/* The end entity's code, if this was the last transaction that it is good for. */
-static int collect_erasure(CMPSRV_REQUEST *req)
-{
-    CMPSRV_CHANGE *ch = cmpsrv_changes_add(&req->changes, CMPSRV_CHANGE_ENTITY_ERASE);
-
-    if (ch == NULL)
-        return 0;
-    snprintf(ch->u.entity.name, sizeof(ch->u.entity.name), "%s", req->entity.name);
-    ch->u.entity.updated_at = req->now;
-    return 1;
+    return cmpsrv_collect_status(req, keep ? CMPSRV_CERT_ACTIVE : CMPSRV_CERT_REVOKED, 0) &&
+           (!keep || cmpsrv_collect_superseded(req, &req->cert));
 }
 
 int cmpsrv_transaction_collect(CMPSRV_REQUEST *req)
@@ -135,7 +121,8 @@ int cmpsrv_transaction_collect(CMPSRV_REQUEST *req)
     if (!fill_signer(req, t) || !fill_answer(req, t))
         return cmpsrv_fail(&req->why, "out of memory");
     to = t->state; /* adding a change moves the list */
-    if (to == CMPSRV_TXN_DONE && req->has_entity && !collect_erasure(req))
+    if (to == CMPSRV_TXN_DONE && req->has_entity &&
+        !cmpsrv_changes_erasure(&req->changes, req->entity.name, req->now))
         return cmpsrv_fail(&req->why, "out of memory");
     if (!cmpsrv_transaction_may_move(update ? req->txn.state : (CMPSRV_TXN_STATE)0, to))
         return cmpsrv_fail(&req->why, "no move from state %d to %d",

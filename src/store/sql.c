@@ -163,7 +163,7 @@ static const char *const texts[CMPSRV_ST__COUNT] = {
     " THEN excluded.updated_at ELSE end_entity.updated_at + 1 END,"
     " code_kind = CASE WHEN excluded.code IS NULL THEN end_entity.code_kind"
     " ELSE excluded.code_kind END, code = COALESCE(excluded.code, end_entity.code),"
-    " remaining = excluded.remaining, alias = excluded.alias, attempts = 0"
+    " remaining = excluded.remaining, san = excluded.san, alias = excluded.alias, attempts = 0"
     " WHERE (end_entity.alias = excluded.alias AND end_entity.ca_id = excluded.ca_id"
     " AND end_entity.end_entity_profile = excluded.end_entity_profile)"
     " OR (end_entity.alias = $15 AND end_entity.ca_id = $16"

@@ -145,12 +145,16 @@ static void test_owns_entity(void)
 
         strcpy(row.alias, t[i].made_by);
         strcpy(row.end_entity_profile, t[i].profile);
-        CU_ASSERT_EQUAL(cmpsrv_policy_owns_entity(&id, &with, &row, t[i].is_ca, &why), t[i].owns);
+        CU_ASSERT_EQUAL(
+            cmpsrv_policy_owns_entity(&id, &with, &row, t[i].is_ca ? &own : &other, &why),
+            t[i].owns);
         CU_ASSERT_EQUAL(why.reason, t[i].owns ? CMPSRV_R_NONE : CMPSRV_R_NOT_AUTHORIZED);
-        CU_ASSERT_EQUAL(cmpsrv_policy_owns_entity(&id, &without, &row, t[i].is_ca, NULL),
-                        strcmp(t[i].made_by, "a") == 0);
-        CU_ASSERT_EQUAL(cmpsrv_policy_owns_entity(&limited, &with, &row, t[i].is_ca, NULL),
-                        t[i].owns && strcmp(t[i].profile, "devices") == 0);
+        CU_ASSERT_EQUAL(
+            cmpsrv_policy_owns_entity(&id, &without, &row, t[i].is_ca ? &own : &other, NULL),
+            strcmp(t[i].made_by, "a") == 0);
+        CU_ASSERT_EQUAL(
+            cmpsrv_policy_owns_entity(&limited, &with, &row, t[i].is_ca ? &own : &other, NULL),
+            t[i].owns && strcmp(t[i].profile, "devices") == 0);
     }
 }
 
