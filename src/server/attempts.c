@@ -9,80 +9,90 @@
 
 #include "server/server_local.h"
 
+#include <search.h>
 #include <stdio.h>
 #include <string.h>
 
 #include <openssl/crypto.h>
-#include <openssl/lhash.h>
 
-typedef struct entry_st {
+typedef struct count_st {
     char name[256];
     int64_t updated_at; /* of the row */
     int64_t n;          /* that the store does not know of */
-} ENTRY;
+    struct count_st *next;
+} COUNT;
 
-DEFINE_LHASH_OF(ENTRY);
+typedef struct { /* each is in both */
+    void *tree;  /* of tsearch(3), by name */
+    COUNT *list;
+} COUNTS;
 
 struct cmpsrv_attempts_st {
     pthread_mutex_t lock;
-    LHASH_OF(ENTRY) * entries;
+    COUNTS counts;
 };
 
-static unsigned long hash_entry(const ENTRY *e)
+static int compare_names(const void *a, const void *b)
 {
-    return OPENSSL_LH_strhash(e->name);
-}
-
-static int compare_entries(const ENTRY *a, const ENTRY *b)
-{
-    return strcmp(a->name, b->name);
+    return strcmp(((const COUNT *)a)->name, ((const COUNT *)b)->name);
 }
 
 CMPSRV_ATTEMPTS *cmpsrv_attempts_new(void)
 {
     CMPSRV_ATTEMPTS *a = OPENSSL_zalloc(sizeof(*a));
 
-    if (a == NULL)
-        return NULL;
-    if ((a->entries = lh_ENTRY_new(hash_entry, compare_entries)) == NULL) {
-        OPENSSL_free(a);
-        return NULL;
-    }
-    pthread_mutex_init(&a->lock, NULL);
+    if (a != NULL)
+        pthread_mutex_init(&a->lock, NULL);
     return a;
 }
 
-static void free_entry(ENTRY *e)
+static void free_counts(COUNTS *counts)
 {
-    OPENSSL_free(e);
-}
+    COUNT *next;
 
-static void free_entries(LHASH_OF(ENTRY) * entries)
-{
-    lh_ENTRY_doall(entries, free_entry);
-    lh_ENTRY_free(entries);
+    for (COUNT *e = counts->list; e != NULL; e = next) {
+        next = e->next;
+        tdelete(e, &counts->tree, compare_names);
+        OPENSSL_free(e);
+    }
+    *counts = (COUNTS){NULL, NULL};
 }
 
 void cmpsrv_attempts_free(CMPSRV_ATTEMPTS *a)
 {
     if (a == NULL)
         return;
-    free_entries(a->entries);
+    free_counts(&a->counts);
     pthread_mutex_destroy(&a->lock);
     OPENSSL_free(a);
 }
 
-/* The entry of that row; `make`: a new one if there is none. NULL: none, or no memory. */
-static ENTRY *find(CMPSRV_ATTEMPTS *a, const CMPSRV_END_ENTITY_ROW *row, int make)
+static COUNT *add(COUNTS *counts, const COUNT *key)
 {
-    ENTRY key = {.updated_at = row->updated_at}, *e;
+    COUNT *e = OPENSSL_memdup(key, sizeof(*key));
+
+    if (e == NULL || tsearch(e, &counts->tree, compare_names) == NULL) {
+        OPENSSL_free(e);
+        return NULL;
+    }
+    e->next = counts->list;
+    return counts->list = e;
+}
+
+/* That of the row; `make`: a new one if there is none. NULL: none, or no memory. */
+static COUNT *find(COUNTS *counts, const CMPSRV_END_ENTITY_ROW *row, int make)
+{
+    COUNT key = {.updated_at = row->updated_at}, *e;
+    void *node;
 
     snprintf(key.name, sizeof(key.name), "%s", row->name);
-    if ((e = lh_ENTRY_retrieve(a->entries, &key)) == NULL && make &&
-        (e = OPENSSL_memdup(&key, sizeof(key))) != NULL)
-        lh_ENTRY_insert(a->entries, e);
-    if (e != NULL && e->updated_at != row->updated_at)
-        *e = key;
+    if ((node = tfind(&key, &counts->tree, compare_names)) == NULL)
+        return make ? add(counts, &key) : NULL;
+    e = *(COUNT **)node;
+    if (e->updated_at != row->updated_at) {
+        e->updated_at = row->updated_at;
+        e->n = 0;
+    }
     return e;
 }
 
@@ -90,12 +100,12 @@ int cmpsrv_attempts_locked(CMPSRV_ATTEMPTS *a, const CMPSRV_CONF_ALIAS *alias,
                            const CMPSRV_END_ENTITY_ROW *row)
 {
     int64_t n = row->attempts;
-    ENTRY *e;
+    COUNT *e;
 
     if (alias->login_attempts < 0)
         return 0;
     pthread_mutex_lock(&a->lock);
-    if ((e = find(a, row, 0)) != NULL)
+    if ((e = find(&a->counts, row, 0)) != NULL)
         n += e->n;
     pthread_mutex_unlock(&a->lock);
     return n >= alias->login_attempts;
@@ -103,47 +113,44 @@ int cmpsrv_attempts_locked(CMPSRV_ATTEMPTS *a, const CMPSRV_CONF_ALIAS *alias,
 
 void cmpsrv_attempts_add(CMPSRV_ATTEMPTS *a, const CMPSRV_END_ENTITY_ROW *row)
 {
-    ENTRY *e;
+    COUNT *e;
 
     pthread_mutex_lock(&a->lock);
-    if ((e = find(a, row, 1)) != NULL)
+    if ((e = find(&a->counts, row, 1)) != NULL)
         e->n++;
     pthread_mutex_unlock(&a->lock);
 }
 
-static void collect(ENTRY *e, CMPSRV_CHANGES *changes)
+static int collect(const COUNT *e, CMPSRV_CHANGES *changes)
 {
-    CMPSRV_CHANGE *ch =
-        e->n == 0 ? NULL : cmpsrv_changes_add(changes, CMPSRV_CHANGE_ENTITY_ATTEMPTS);
+    CMPSRV_CHANGE *ch;
 
-    if (ch == NULL)
-        return;
+    if (e->n == 0)
+        return 1;
+    if ((ch = cmpsrv_changes_add(changes, CMPSRV_CHANGE_ENTITY_ATTEMPTS)) == NULL)
+        return 0;
     snprintf(ch->u.entity.name, sizeof(ch->u.entity.name), "%s", e->name);
     ch->u.entity.updated_at = e->updated_at;
     ch->u.entity.attempts = e->n;
+    return 1;
 }
 
-IMPLEMENT_LHASH_DOALL_ARG(ENTRY, CMPSRV_CHANGES);
-
-/* Between the exchange and the commit there seem to be fewer attempts than there were; the other
+/* Between taking them out and the commit there seem to be fewer attempts than there were; the other
  * order would lock somebody out whose attempts count twice. */
 int cmpsrv_attempts_flush(CMPSRV_ATTEMPTS *a, CMPSRV_STORE *store, CMPSRV_REFUSAL *why)
 {
-    LHASH_OF(ENTRY) *fresh = lh_ENTRY_new(hash_entry, compare_entries), *old = fresh;
     CMPSRV_CHANGES changes = {0};
-    int ok;
+    COUNTS taken;
+    int ok = 1;
 
-    if (fresh == NULL)
-        return cmpsrv_fail(why, "out of memory");
     pthread_mutex_lock(&a->lock);
-    if (lh_ENTRY_num_items(a->entries) > 0) {
-        old = a->entries;
-        a->entries = fresh;
-    }
+    taken = a->counts;
+    a->counts = (COUNTS){NULL, NULL};
     pthread_mutex_unlock(&a->lock);
-    lh_ENTRY_doall_CMPSRV_CHANGES(old, collect, &changes);
-    ok = changes.n == 0 || cmpsrv_store_commit(store, &changes, why) == CMPSRV_COMMIT_DONE;
+    for (const COUNT *e = taken.list; e != NULL && ok; e = e->next)
+        ok = collect(e, &changes) || cmpsrv_fail(why, "out of memory");
+    ok = ok && (changes.n == 0 || cmpsrv_store_commit(store, &changes, why) == CMPSRV_COMMIT_DONE);
     cmpsrv_changes_clear(&changes);
-    free_entries(old);
+    free_counts(&taken);
     return ok;
 }
