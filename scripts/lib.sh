@@ -78,9 +78,21 @@ make_root() {
     cp -r /etc/apt/apt.conf.d /etc/apt/trusted.gpg.d "$root/etc/apt/" 2>/dev/null || true
     cp /etc/resolv.conf /etc/hosts "$root/etc/" 2>/dev/null || true
     cp -r /etc/ssl/certs /usr/share/ca-certificates "$root/etc/ssl/" 2>/dev/null || true
-    mount --bind /dev "$root/dev"
+    own_devices "$root/dev"
     mount -t proc proc "$root/proc"
     git clone -q "$top" "$root/cmpsrv"
+}
+# own_devices DIR: what a program may want of /dev. Not the machine's: whoever deletes a root that is still mounted deletes
+# what is mounted in it.
+own_devices() {
+    mount -t tmpfs -o mode=755 tmpfs "$1"
+    for node in null:3 zero:5 full:7 random:8 urandom:9; do
+        mknod -m 666 "$1/${node%:*}" c 1 "${node#*:}"
+    done
+    mknod -m 666 "$1/tty" c 5 0
+    ln -s /proc/self/fd "$1/fd"
+    for n in 0:stdin 1:stdout 2:stderr; do ln -s "/proc/self/fd/${n%:*}" "$1/${n#*:}"; done
+    mkdir -m 1777 "$1/shm"
 }
 in_root() {
     # shellcheck disable=SC2046 # words on purpose
