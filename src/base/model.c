@@ -29,7 +29,6 @@ void cmpsrv_decision_free(CMPSRV_DECISION *d)
 void cmpsrv_issued_clear(CMPSRV_ISSUED *i)
 {
     cmpsrv_bytes_clear(&i->der);
-    X509_free(i->cert);
     memset(i, 0, sizeof(*i));
 }
 

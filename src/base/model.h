@@ -112,7 +112,6 @@ typedef struct cmpsrv_issued_st {
     unsigned char serial[CMPSRV_MAX_SERIAL]; /* content octets of the INTEGER */
     size_t serial_len;
     CMPSRV_BYTES der;
-    X509 *cert; /* der, parsed again by libcrypto */
 } CMPSRV_ISSUED;
 void cmpsrv_issued_clear(CMPSRV_ISSUED *i);
 

@@ -85,20 +85,26 @@ static void choose_ca_pubs(const CMPSRV_REQUEST *req, CERTS *out)
 
 static int respond_cert(CMPSRV_REQUEST *req, CMPSRV_SLICE body)
 {
-    int status =
-        req->decision->with_mods ? CMPSRV_STATUS_GRANTED_WITH_MODS : CMPSRV_STATUS_ACCEPTED;
+    CMPSRV_SLICE cert = cmpsrv_bytes_slice(&req->issued.der);
     CMPSRV_BYTES encrypted = {0};
     CERTS ca_pubs = {0};
+    CMPSRV_CERTREP rep;
     int ok;
 
-    if (req->decision->must_decrypt &&
-        !cmpsrv_encrypt_cert(req->srv->libctx, req->srv->propq, req->issued.cert, req->msg.pvno,
-                             &encrypted, &req->why))
+    if (req->decision->must_decrypt && !cmpsrv_encrypt_cert(req->srv->libctx, req->srv->propq, cert,
+                                                            req->msg.pvno, &encrypted, &req->why))
         return 0;
     choose_ca_pubs(req, &ca_pubs);
-    ok = cmpsrv_body_certrep_patch(body, cmpsrv_answer_cert_req_id(req), status,
-                                   cmpsrv_bytes_slice(&encrypted), ca_pubs.v, ca_pubs.n, &req->body,
-                                   &req->why);
+    rep = (CMPSRV_CERTREP){
+        .cert_req_id = cmpsrv_answer_cert_req_id(req),
+        .status =
+            req->decision->with_mods ? CMPSRV_STATUS_GRANTED_WITH_MODS : CMPSRV_STATUS_ACCEPTED,
+        .cert = cert,
+        .encrypted_cert = cmpsrv_bytes_slice(&encrypted),
+        .ca_pubs = ca_pubs.v,
+        .ca_pubs_n = ca_pubs.n,
+    };
+    ok = cmpsrv_body_certrep_patch(body, &rep, &req->body, &req->why);
     cmpsrv_bytes_clear(&encrypted);
     return ok;
 }

@@ -4,8 +4,11 @@
  * anew in one canonical form (pvno 2, NULL-DN names, one request, certReqId 0, raVerified: proof of
  * possession was checked before) and given to a fresh core, which keeps the order of messages,
  * matches transactionID and nonces, dispatches to the callbacks below and grants implicitConfirm.
- * It gets neither a secret nor a trust store, and never a byte that was not checked here first. A
- * core that has to take a certConf is primed: it believes in a transaction only after a request.
+ * It gets neither a secret nor a trust store, and never a byte that was not checked here first. Nor
+ * does it get keys and certificates, which it would decode once more (OpenSSL 3.0 takes longer for
+ * that than for the cryptography): stand-ins go in and out, and answer.c puts the certificate where
+ * it belongs. A core that has to take a certConf is primed: it believes in a transaction only after
+ * a request.
  */
 #include "config.h"
 
@@ -16,10 +19,9 @@
 #include <openssl/cmp.h>
 #include <openssl/err.h>
 
-/* SubjectPublicKeyInfo of some Ed25519 key, for priming: the core wants a key there and never uses
- * it. */
-static const unsigned char any_key[44] = {0x30, 0x2a, 0x30, 0x05, 0x06, 0x03, 0x2b,
-                                          0x65, 0x70, 0x03, 0x21, 0x00, 0x01};
+/* Content of the SubjectPublicKeyInfo of some Ed25519 key: the stand-in for cores that want one. */
+static const unsigned char any_key[42] = {0x30, 0x05, 0x06, 0x03, 0x2b, 0x65,
+                                          0x70, 0x03, 0x21, 0x00, 0x01};
 
 /* ---- canonical messages -------------------------------------------------------------------------
  */
@@ -56,23 +58,16 @@ static void put_header(CMPSRV_DERW *w, const CMPSRV_REQUEST *req, int implicit_c
     cmpsrv_derw_end(w);
 }
 
-/* CertReqMessages with one request for `spki` (TLV), raVerified. */
-static void put_cert_request(CMPSRV_DERW *w, CMPSRV_SLICE subject, CMPSRV_SLICE spki)
+/* CertReqMessages with one request, raVerified. */
+static void put_cert_request(CMPSRV_DERW *w)
 {
-    CMPSRV_SLICE content = {0};
-
-    cmpsrv_der_get(&spki, DER_SEQUENCE, &content);
     cmpsrv_derw_begin(w, DER_SEQUENCE); /* CertReqMessages */
     cmpsrv_derw_begin(w, DER_SEQUENCE); /* CertReqMsg */
     cmpsrv_derw_begin(w, DER_SEQUENCE); /* CertRequest */
     cmpsrv_derw_int64(w, 0);
     cmpsrv_derw_begin(w, DER_SEQUENCE); /* CertTemplate */
-    if (subject.p != NULL) {
-        cmpsrv_derw_begin(w, DER_CONTEXT_CONSTRUCTED(5));
-        cmpsrv_derw_raw(w, subject);
-        cmpsrv_derw_end(w);
-    }
-    cmpsrv_derw_put(w, DER_CONTEXT_CONSTRUCTED(6), content);
+    if (cmpsrv_core_wants_key())
+        cmpsrv_derw_put(w, DER_CONTEXT_CONSTRUCTED(6), cmpsrv_slice(any_key, sizeof(any_key)));
     cmpsrv_derw_end(w);
     cmpsrv_derw_end(w);
     cmpsrv_derw_put(w, DER_CONTEXT(0), cmpsrv_slice("", 0)); /* raVerified */
@@ -141,8 +136,7 @@ static int make_canonical(const CMPSRV_REQUEST *req, CMPSRV_BYTES *out)
     else if (body == CMPSRV_BODY_ERROR)
         put_error(&w);
     else
-        put_cert_request(&w, cmpsrv_bytes_slice(&req->decision->subject),
-                         cmpsrv_bytes_slice(&req->decision->spki));
+        put_cert_request(&w);
     cmpsrv_derw_end(&w);
     cmpsrv_derw_end(&w);
     return cmpsrv_derw_finish(&w, out);
@@ -156,7 +150,7 @@ static int make_priming(const CMPSRV_REQUEST *req, CMPSRV_BYTES *out)
     cmpsrv_derw_begin(&w, DER_SEQUENCE);
     put_header(&w, req, 0);
     cmpsrv_derw_begin(&w, DER_CONTEXT_CONSTRUCTED(CMPSRV_BODY_IR));
-    put_cert_request(&w, cmpsrv_slice(NULL, 0), cmpsrv_slice(any_key, sizeof(any_key)));
+    put_cert_request(&w);
     cmpsrv_derw_end(&w);
     cmpsrv_derw_end(&w);
     return cmpsrv_derw_finish(&w, out);
@@ -175,16 +169,13 @@ static OSSL_CMP_PKISI *on_cert_request(OSSL_CMP_SRV_CTX *ctx, const OSSL_CMP_MSG
                                        const X509_REQ *p10cr, X509 **cert, STACK_OF(X509) * *chain,
                                        STACK_OF(X509) * *ca_pubs)
 {
-    const CMPSRV_REQUEST *req = get_request(ctx);
-    X509 *out = req->issued.cert;
+    X509 *any = get_request(ctx)->snap->cas[0]->issuer.cert;
 
     (void)msg, (void)cert_req_id, (void)crm, (void)p10cr;
     *chain = *ca_pubs = NULL;
-    if (out == NULL) /* priming: any certificate will do */
-        out = req->snap->cas[0]->issuer.cert;
-    if (!X509_up_ref(out))
+    if (!X509_up_ref(any))
         return NULL;
-    *cert = out;
+    *cert = any;
     return OSSL_CMP_STATUSINFO_new(OSSL_CMP_PKISTATUS_accepted, 0, NULL);
 }
 

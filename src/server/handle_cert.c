@@ -342,17 +342,13 @@ static int collect_reissue(CMPSRV_REQUEST *req)
 /* The certificate that goes out: a new one, or the one in the store again. */
 static int make_certificate(CMPSRV_REQUEST *req)
 {
-    const unsigned char *p = req->cert.der.p;
-
     if (!req->is_reissue)
         return cmpsrv_ca_issue(req->ca, req->decision, &req->issued, &req->why);
     memcpy(req->issued.ca_id, req->cert.ca_id, CMPSRV_HASH);
     memcpy(req->issued.serial, req->cert.serial, req->cert.serial_len);
     req->issued.serial_len = req->cert.serial_len;
-    if (!cmpsrv_bytes_set(&req->issued.der, cmpsrv_bytes_slice(&req->cert.der)) ||
-        (req->issued.cert = d2i_X509(NULL, &p, (long)req->cert.der.n)) == NULL)
-        return cmpsrv_fail(&req->why, "the stored certificate is not readable");
-    return 1;
+    return cmpsrv_bytes_set(&req->issued.der, cmpsrv_bytes_slice(&req->cert.der)) ||
+           cmpsrv_fail(&req->why, "out of memory");
 }
 
 static int supersede_others(CMPSRV_REQUEST *req)

@@ -62,6 +62,13 @@ struct cmpsrv_server_st {
 /* The current snapshot with a reference for the caller, NULL before the first load. */
 CMPSRV_SNAPSHOT *cmpsrv_server_get1_snapshot(CMPSRV_SERVER *srv);
 
+/* ---- compat.c: what differs between versions of OpenSSL ----------------------------------------
+ */
+
+/* Whether the core refuses a request without a public key unless it is for a key that the server
+ * shall make: since 3.5. */
+int cmpsrv_core_wants_key(void);
+
 /* ---- attempts.c: wrong codes of end entities
  * -----------------------------------------------------
  */

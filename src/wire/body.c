@@ -125,12 +125,13 @@ int cmpsrv_body_pkiconf(CMPSRV_BYTES *out)
 typedef struct {
     int tag;                  /* of the body */
     CMPSRV_SLICE status_rest; /* PKIStatusInfo after its status */
-    CMPSRV_SLICE rest;        /* CertResponse after its status */
+    CMPSRV_SLICE pair_rest;   /* CertifiedKeyPair after its certificate */
+    CMPSRV_SLICE rest;        /* CertResponse after its CertifiedKeyPair */
 } CERT_REP;
 
 static int read_certrep(CMPSRV_SLICE body, CERT_REP *out)
 {
-    CMPSRV_SLICE content, message, ca_pubs, responses, response;
+    CMPSRV_SLICE content, message, ca_pubs, responses, response, pair;
     int64_t old;
 
     if (!cmpsrv_der_any(&body, &out->tag, NULL, &content) || body.n > 0 ||
@@ -148,59 +149,59 @@ static int read_certrep(CMPSRV_SLICE body, CERT_REP *out)
         !cmpsrv_der_get(&response, DER_SEQUENCE, &out->status_rest) ||
         !cmpsrv_der_get_int64(&out->status_rest, &old))
         return 0;
+    if (!cmpsrv_der_get(&response, DER_SEQUENCE, &pair) ||
+        !cmpsrv_der_get(&pair, DER_CONTEXT_CONSTRUCTED(0), NULL))
+        return 0;
+    out->pair_rest = pair;
     out->rest = response;
     return 1;
 }
 
-/* CertifiedKeyPair ::= SEQUENCE { certOrEncCert CHOICE { certificate [0], encryptedCert [1]
- * EncryptedKey }, ... } with the other choice: what follows the certificate stays. */
-static int write_encrypted(CMPSRV_DERW *w, CMPSRV_SLICE rest, CMPSRV_SLICE encrypted_cert)
+static void write_ca_pubs(CMPSRV_DERW *w, const CMPSRV_CERTREP *rep)
 {
-    CMPSRV_SLICE pair;
-
-    if (!cmpsrv_der_get(&rest, DER_SEQUENCE, &pair) ||
-        !cmpsrv_der_get(&pair, DER_CONTEXT_CONSTRUCTED(0), NULL))
-        return 0;
+    if (rep->ca_pubs_n == 0)
+        return;
+    cmpsrv_derw_begin(w, DER_CONTEXT_CONSTRUCTED(1));
     cmpsrv_derw_begin(w, DER_SEQUENCE);
-    cmpsrv_derw_put(w, DER_CONTEXT_CONSTRUCTED(1), encrypted_cert);
-    cmpsrv_derw_raw(w, pair);
+    for (size_t i = 0; i < rep->ca_pubs_n; i++)
+        cmpsrv_derw_raw(w, rep->ca_pubs[i]);
     cmpsrv_derw_end(w);
-    cmpsrv_derw_raw(w, rest);
-    return 1;
+    cmpsrv_derw_end(w);
 }
 
-int cmpsrv_body_certrep_patch(CMPSRV_SLICE body, int64_t cert_req_id, int status,
-                              CMPSRV_SLICE encrypted_cert, const CMPSRV_SLICE *ca_pubs,
-                              size_t ca_pubs_n, CMPSRV_BYTES *out, CMPSRV_REFUSAL *why)
+/* CertifiedKeyPair ::= SEQUENCE { certOrEncCert CHOICE { certificate [0], encryptedCert [1]
+ * EncryptedKey }, ... } */
+static void write_pair(CMPSRV_DERW *w, const CMPSRV_CERTREP *rep, CMPSRV_SLICE rest)
+{
+    int is_encrypted = rep->encrypted_cert.p != NULL;
+
+    cmpsrv_derw_begin(w, DER_SEQUENCE);
+    cmpsrv_derw_put(w, DER_CONTEXT_CONSTRUCTED(is_encrypted),
+                    is_encrypted ? rep->encrypted_cert : rep->cert);
+    cmpsrv_derw_raw(w, rest);
+    cmpsrv_derw_end(w);
+}
+
+int cmpsrv_body_certrep_patch(CMPSRV_SLICE body, const CMPSRV_CERTREP *rep, CMPSRV_BYTES *out,
+                              CMPSRV_REFUSAL *why)
 {
     CMPSRV_DERW w = {0};
     CERT_REP old;
 
     if (!read_certrep(body, &old))
-        return cmpsrv_fail(why, "the core made a CertRepMessage that is none");
+        return cmpsrv_fail(why, "the core made no CertRepMessage with a certificate");
     cmpsrv_derw_begin(&w, old.tag);
     cmpsrv_derw_begin(&w, DER_SEQUENCE);
-    if (ca_pubs_n > 0) {
-        cmpsrv_derw_begin(&w, DER_CONTEXT_CONSTRUCTED(1));
-        cmpsrv_derw_begin(&w, DER_SEQUENCE);
-        for (size_t i = 0; i < ca_pubs_n; i++)
-            cmpsrv_derw_raw(&w, ca_pubs[i]);
-        cmpsrv_derw_end(&w);
-        cmpsrv_derw_end(&w);
-    }
+    write_ca_pubs(&w, rep);
     cmpsrv_derw_begin(&w, DER_SEQUENCE);
     cmpsrv_derw_begin(&w, DER_SEQUENCE);
-    cmpsrv_derw_int64(&w, cert_req_id);
+    cmpsrv_derw_int64(&w, rep->cert_req_id);
     cmpsrv_derw_begin(&w, DER_SEQUENCE);
-    cmpsrv_derw_int64(&w, status);
+    cmpsrv_derw_int64(&w, rep->status);
     cmpsrv_derw_raw(&w, old.status_rest);
     cmpsrv_derw_end(&w);
-    if (encrypted_cert.p == NULL) {
-        cmpsrv_derw_raw(&w, old.rest);
-    } else if (!write_encrypted(&w, old.rest, encrypted_cert)) {
-        cmpsrv_derw_clear(&w);
-        return cmpsrv_fail(why, "the core made a CertRepMessage without a certificate");
-    }
+    write_pair(&w, rep, old.pair_rest);
+    cmpsrv_derw_raw(&w, old.rest);
     return finish_body(&w, out) || cmpsrv_fail(why, "building a CertRepMessage");
 }
 

@@ -218,26 +218,37 @@ static int encrypt_value(OSSL_LIB_CTX *libctx, const char *propq, X509 *cert, CM
 /* ---- both --------------------------------------------------------------------------------------
  */
 
-int cmpsrv_encrypt_cert(OSSL_LIB_CTX *libctx, const char *propq, X509 *cert, int64_t pvno,
+static X509 *parse_x509(OSSL_LIB_CTX *libctx, const char *propq, CMPSRV_SLICE der)
+{
+    X509 *x = X509_new_ex(libctx, propq);
+    const unsigned char *p = der.p;
+
+    if (x != NULL && d2i_X509(&x, &p, (long)der.n) != NULL && p == der.p + der.n)
+        return x;
+    X509_free(x);
+    return NULL;
+}
+
+int cmpsrv_encrypt_cert(OSSL_LIB_CTX *libctx, const char *propq, CMPSRV_SLICE der, int64_t pvno,
                         CMPSRV_BYTES *out, CMPSRV_REFUSAL *why)
 {
-    EVP_PKEY *key = X509_get0_pubkey(cert);
+    X509 *cert = parse_x509(libctx, propq, der);
+    EVP_PKEY *key = cert == NULL ? NULL : X509_get0_pubkey(cert);
     CMPSRV_BYTES made = {0};
-    unsigned char *der = NULL;
-    int len, ok;
+    int ok;
 
     if (key == NULL || !cmpsrv_can_encrypt_to(key, pvno))
-        return cmpsrv_fail(why, "no certificate can be encrypted to this key with pvno %lld",
-                           (long long)pvno);
-    len = i2d_X509(cert, &der);
-    ok = len > 0 && (pvno >= 3 ? encrypt_enveloped : encrypt_value)(
-                        libctx, propq, cert, cmpsrv_slice(der, (size_t)(len > 0 ? len : 0)), &made);
-    OPENSSL_free(der);
-    if (!ok) {
-        cmpsrv_bytes_clear(&made);
-        return cmpsrv_fail(why, "cannot encrypt the certificate");
+        ok = cmpsrv_fail(why, "no certificate can be encrypted to this key with pvno %lld",
+                         (long long)pvno);
+    else
+        ok = (pvno >= 3 ? encrypt_enveloped : encrypt_value)(libctx, propq, cert, der, &made) ||
+             cmpsrv_fail(why, "cannot encrypt the certificate");
+    if (ok) {
+        cmpsrv_bytes_clear(out);
+        *out = made;
+        made = (CMPSRV_BYTES){NULL, 0};
     }
-    cmpsrv_bytes_clear(out);
-    *out = made;
-    return 1;
+    cmpsrv_bytes_clear(&made);
+    X509_free(cert);
+    return ok;
 }

@@ -96,15 +96,20 @@ int cmpsrv_body_cert_rejection(int body_type, int64_t cert_req_id, int fail_info
                                CMPSRV_BYTES *out);
 int cmpsrv_body_rp_rejection(int fail_info, const char *text, CMPSRV_BYTES *out);
 int cmpsrv_body_pkiconf(CMPSRV_BYTES *out);
-/*
- * Rebuilds a CertRepMessage that the core made (body: [1], [3] or [8] TLV with one CertResponse):
- * certReqId, status and caPubs (Certificate TLVs; 0: the field is absent) as given; the certificate
- * untouched, or in its place encrypted_cert (EncryptedKey as encrypt.c makes it; absent: it stays).
- * 1/0 (*why SYSTEM_FAILURE).
- */
-int cmpsrv_body_certrep_patch(CMPSRV_SLICE body, int64_t cert_req_id, int status,
-                              CMPSRV_SLICE encrypted_cert, const CMPSRV_SLICE *ca_pubs,
-                              size_t ca_pubs_n, CMPSRV_BYTES *out, CMPSRV_REFUSAL *why);
+/* What a CertRepMessage with one CertResponse is to say; slices are borrowed. */
+typedef struct cmpsrv_certrep_st {
+    int64_t cert_req_id;
+    int status;
+    CMPSRV_SLICE cert;           /* Certificate TLV, or ... */
+    CMPSRV_SLICE encrypted_cert; /* ... EncryptedKey as encrypt.c makes it */
+    const CMPSRV_SLICE *ca_pubs; /* Certificate TLVs; none: the field is absent */
+    size_t ca_pubs_n;
+} CMPSRV_CERTREP;
+/* Rebuilds a CertRepMessage that the core made (body: [1], [3] or [8] TLV with one CertResponse)
+ * with what is said there; statusString, rspInfo and what follows the certificate stay. 1/0 (*why
+ * SYSTEM_FAILURE). */
+int cmpsrv_body_certrep_patch(CMPSRV_SLICE body, const CMPSRV_CERTREP *rep, CMPSRV_BYTES *out,
+                              CMPSRV_REFUSAL *why);
 
 /* ---- body.c: bodies of requests ----------------------------------------------------------------
  */
@@ -257,10 +262,10 @@ int cmpsrv_popo_verify(OSSL_LIB_CTX *libctx, const char *propq, const CMPSRV_CER
 
 /* Whether a certificate can be encrypted to that key: RSA; with pvno 3 also EC. */
 int cmpsrv_can_encrypt_to(const EVP_PKEY *key, int64_t pvno);
-/* The certificate encrypted to the key in it, as it stands in encryptedCert: with pvno 3
+/* The Certificate `der` encrypted to the key in it, as it stands in encryptedCert: with pvno 3
  * EnvelopedData (RFC 5652) under its tag [0], with pvno 2 EncryptedValue (RFC 4211 2.1; RSA). 1, or
  * 0 with *why. */
-int cmpsrv_encrypt_cert(OSSL_LIB_CTX *libctx, const char *propq, X509 *cert, int64_t pvno,
+int cmpsrv_encrypt_cert(OSSL_LIB_CTX *libctx, const char *propq, CMPSRV_SLICE der, int64_t pvno,
                         CMPSRV_BYTES *out, CMPSRV_REFUSAL *why);
 
 /* ---- digest.c, mac_params.c, protect_mac.c, protect_sig.c

@@ -73,8 +73,8 @@ static int patch(const char *body, int64_t id, int status, const CMPSRV_SLICE *c
 {
     CMPSRV_BYTES in = from_hex(body);
     CMPSRV_REFUSAL why = {0};
-    int ok = cmpsrv_body_certrep_patch(cmpsrv_bytes_slice(&in), id, status, cmpsrv_slice(NULL, 0),
-                                       ca_pubs, n, out, &why);
+    CMPSRV_CERTREP rep = {id, status, DER_OID_SLICE("\x30\x03\x02\x01\x07"), {0}, ca_pubs, n};
+    int ok = cmpsrv_body_certrep_patch(cmpsrv_bytes_slice(&in), &rep, out, &why);
 
     CU_ASSERT_EQUAL(why.reason, ok ? CMPSRV_R_NONE : CMPSRV_R_SYSTEM_FAILURE);
     CU_ASSERT(ok || out->p == NULL);
@@ -82,7 +82,8 @@ static int patch(const char *body, int64_t id, int status, const CMPSRV_SLICE *c
     return ok;
 }
 
-#define KEY_PAIR "3007 a005 3003 020109"
+#define KEY_PAIR "3007 a005 3003 020109" /* what the core made */
+#define NEW_PAIR "3007 a005 3003 020107"
 
 static void test_patch(void)
 {
@@ -90,18 +91,18 @@ static void test_patch(void)
     CMPSRV_BYTES out = {NULL, 0};
 
     CU_ASSERT(patch("a317 3015 3013 3011 020100 3003 020100" KEY_PAIR "", -1, 1, NULL, 0, &out));
-    CU_ASSERT(is_out(&out, "a317 3015 3013 3011 0201ff 3003 020101" KEY_PAIR));
+    CU_ASSERT(is_out(&out, "a317 3015 3013 3011 0201ff 3003 020101" NEW_PAIR));
     CU_ASSERT(patch("a11d 301b a104 3002 3000 3013 3011 020100 3003 020100" KEY_PAIR, 0, 0, NULL, 0,
                     &out));
-    CU_ASSERT(is_out(&out, "a117 3015 3013 3011 020100 3003 020100" KEY_PAIR));
+    CU_ASSERT(is_out(&out, "a117 3015 3013 3011 020100 3003 020100" NEW_PAIR));
     CU_ASSERT(patch("a317 3015 3013 3011 020100 3003 020100" KEY_PAIR, 0, 0, pubs, 2, &out));
     CU_ASSERT(is_out(&out, "a321 301f a108 3006 3000 30020500"
-                           "3013 3011 020100 3003 020100" KEY_PAIR));
+                           "3013 3011 020100 3003 020100" NEW_PAIR));
     /* statusString and rspInfo stay */
     CU_ASSERT(patch("a820 301e 301c 301a 020100 3009 020100 30040c026e6f" KEY_PAIR "0401aa", 300, 1,
                     NULL, 0, &out));
     CU_ASSERT(
-        is_out(&out, "a821 301f 301d 301b 0202012c 3009 020101 30040c026e6f" KEY_PAIR "0401aa"));
+        is_out(&out, "a821 301f 301d 301b 0202012c 3009 020101 30040c026e6f" NEW_PAIR "0401aa"));
 }
 
 /* certificate [0] gives way to encryptedCert [1]; privateKey, publicationInfo and rspInfo stay. */
@@ -123,9 +124,9 @@ static void test_patch_encrypted(void)
     for (size_t i = 0; i < CMPSRV_ARRAY_SIZE(rows); i++) {
         CMPSRV_BYTES in = from_hex(rows[i].response), out = {NULL, 0};
         CMPSRV_REFUSAL why = {0};
-        int ok =
-            cmpsrv_body_certrep_patch(cmpsrv_bytes_slice(&in), 5, 1,
-                                      DER_OID_SLICE("\xa0\x03\x04\x01\xee"), NULL, 0, &out, &why);
+        CMPSRV_CERTREP rep = {
+            .cert_req_id = 5, .status = 1, .encrypted_cert = DER_OID_SLICE("\xa0\x03\x04\x01\xee")};
+        int ok = cmpsrv_body_certrep_patch(cmpsrv_bytes_slice(&in), &rep, &out, &why);
 
         CU_ASSERT(cmpsrv_der_check(cmpsrv_bytes_slice(&in), 20, 100, NULL));
         CU_ASSERT_EQUAL(ok, rows[i].want != NULL);
@@ -158,21 +159,41 @@ static void test_patch_refuses(void)
         CU_ASSERT(!patch(bad[i], 0, 0, NULL, 0, &out));
 }
 
+/* The Certificate in a CertRepMessage. */
+static CMPSRV_SLICE cert_of(CMPSRV_SLICE body)
+{
+    CMPSRV_SLICE content, message, responses, response, pair, cert = {0};
+
+    CU_ASSERT_FATAL(cmpsrv_der_get(&body, DER_CONTEXT_CONSTRUCTED(1), &content));
+    CU_ASSERT_FATAL(cmpsrv_der_get(&content, DER_SEQUENCE, &message));
+    CU_ASSERT_FATAL(cmpsrv_der_opt(&message, DER_CONTEXT_CONSTRUCTED(1), NULL));
+    CU_ASSERT_FATAL(cmpsrv_der_get(&message, DER_SEQUENCE, &responses));
+    CU_ASSERT_FATAL(cmpsrv_der_get(&responses, DER_SEQUENCE, &response));
+    CU_ASSERT_FATAL(cmpsrv_der_get(&response, DER_INTEGER, NULL));
+    CU_ASSERT_FATAL(cmpsrv_der_get(&response, DER_SEQUENCE, NULL));
+    CU_ASSERT_FATAL(cmpsrv_der_get(&response, DER_SEQUENCE, &pair));
+    CU_ASSERT_FATAL(cmpsrv_der_get(&pair, DER_CONTEXT_CONSTRUCTED(0), &cert));
+    return cert;
+}
+
 static void test_patch_real(void)
 {
+    CMPSRV_CERTREP rep = {0};
     CMPSRV_BYTES ip = from_hex(VECTOR_IP), out = {NULL, 0}, again = {NULL, 0};
     CMPSRV_SLICE ca_pubs;
     CMPSRV_PKIMSG m;
     CMPSRV_REFUSAL why = {0};
 
     CU_ASSERT_FATAL(cmpsrv_pkimsg_parse(cmpsrv_bytes_slice(&ip), &m, &why));
-    CU_ASSERT(cmpsrv_body_certrep_patch(m.body, 0, 0, cmpsrv_slice(NULL, 0), NULL, 0, &out, &why));
+    rep.cert = cert_of(m.body);
+    CU_ASSERT(cmpsrv_body_certrep_patch(m.body, &rep, &out, &why));
     /* CertResponse unchanged at the end, caPubs gone */
     CU_ASSERT_EQUAL(out.n, m.body.n - 380);
     CU_ASSERT(memcmp(out.p + out.n - 300, m.body.p + m.body.n - 300, 300) == 0);
     ca_pubs = cmpsrv_slice(ip.p + 198, 372);
-    CU_ASSERT(cmpsrv_body_certrep_patch(cmpsrv_bytes_slice(&out), 0, 0, cmpsrv_slice(NULL, 0),
-                                        &ca_pubs, 1, &again, &why));
+    rep.ca_pubs = &ca_pubs;
+    rep.ca_pubs_n = 1;
+    CU_ASSERT(cmpsrv_body_certrep_patch(cmpsrv_bytes_slice(&out), &rep, &again, &why));
     CU_ASSERT(cmpsrv_slice_eq(cmpsrv_bytes_slice(&again), m.body));
     cmpsrv_bytes_clear(&ip);
     cmpsrv_bytes_clear(&out);

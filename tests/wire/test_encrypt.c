@@ -46,9 +46,12 @@ static X509 *make_cert(OSSL_LIB_CTX *libctx, EVP_PKEY *key, int with_ski)
 static int encrypt(OSSL_LIB_CTX *libctx, X509 *cert, int64_t pvno, CMPSRV_BYTES *out)
 {
     CMPSRV_REFUSAL why = {0};
-    int ok = cmpsrv_encrypt_cert(libctx, NULL, cert, pvno, out, &why);
+    unsigned char *der = NULL;
+    int n = i2d_X509(cert, &der);
+    int ok = cmpsrv_encrypt_cert(libctx, NULL, cmpsrv_slice(der, (size_t)n), pvno, out, &why);
 
     CU_ASSERT_EQUAL(why.reason, ok ? CMPSRV_R_NONE : CMPSRV_R_SYSTEM_FAILURE);
+    OPENSSL_free(der);
     CU_ASSERT_EQUAL(ERR_peek_error(), 0);
     CU_ASSERT_EQUAL(out->p != NULL, ok);
     /* one element, in DER to the last octet */
