@@ -14,11 +14,6 @@
 #include <openssl/err.h>
 #include <openssl/rand.h>
 
-CMPSRV_SLICE cmpsrv_slice(const void *p, size_t n)
-{
-    return (CMPSRV_SLICE){p, n};
-}
-
 CMPSRV_SLICE cmpsrv_slice_str(const char *s)
 {
     return cmpsrv_slice(s, s == NULL ? 0 : strlen(s));
@@ -29,11 +24,6 @@ int cmpsrv_slice_eq(CMPSRV_SLICE a, CMPSRV_SLICE b)
     if ((a.p == NULL) != (b.p == NULL) || a.n != b.n)
         return 0;
     return a.n == 0 || memcmp(a.p, b.p, a.n) == 0;
-}
-
-CMPSRV_SLICE cmpsrv_bytes_slice(const CMPSRV_BYTES *b)
-{
-    return cmpsrv_slice(b->p, b->n);
 }
 
 int cmpsrv_bytes_set(CMPSRV_BYTES *b, CMPSRV_SLICE s)

@@ -34,11 +34,17 @@ typedef struct {
     size_t n;
 } CMPSRV_BYTES;
 
-CMPSRV_SLICE cmpsrv_slice(const void *p, size_t n);
+static inline CMPSRV_SLICE cmpsrv_slice(const void *p, size_t n)
+{
+    return (CMPSRV_SLICE){(const unsigned char *)p, n};
+}
 CMPSRV_SLICE cmpsrv_slice_str(const char *s);
 /* Equal length and content; two absent slices are equal. Not constant-time. */
 int cmpsrv_slice_eq(CMPSRV_SLICE a, CMPSRV_SLICE b);
-CMPSRV_SLICE cmpsrv_bytes_slice(const CMPSRV_BYTES *b);
+static inline CMPSRV_SLICE cmpsrv_bytes_slice(const CMPSRV_BYTES *b)
+{
+    return cmpsrv_slice(b->p, b->n);
+}
 /* Replaces *b by a copy. 1, or 0 without memory (*b unchanged). */
 int cmpsrv_bytes_set(CMPSRV_BYTES *b, CMPSRV_SLICE s);
 void cmpsrv_bytes_clear(CMPSRV_BYTES *b);

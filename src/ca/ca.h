@@ -16,11 +16,12 @@
 typedef struct cmpsrv_signer_st {
     X509 *cert;
     EVP_PKEY *key;
-    CMPSRV_BYTES der;     /* Certificate */
-    CMPSRV_BYTES subject; /* Name TLV */
-    CMPSRV_BYTES sender;  /* GeneralName TLV: directoryName subject */
-    CMPSRV_BYTES ski;     /* octets of its subjectKeyIdentifier, or SHA-1 of its key */
-    CMPSRV_BYTES sig_alg; /* AlgorithmIdentifier TLV it signs messages with */
+    CMPSRV_BYTES der;      /* Certificate, and ... */
+    CMPSRV_CERT_VIEW view; /* ... as slices of it */
+    CMPSRV_BYTES subject;  /* Name TLV */
+    CMPSRV_BYTES sender;   /* GeneralName TLV: directoryName subject */
+    CMPSRV_BYTES ski;      /* octets of its subjectKeyIdentifier, or SHA-1 of its key */
+    CMPSRV_BYTES sig_alg;  /* AlgorithmIdentifier TLV it signs messages with */
     int64_t not_before, not_after;
     CMPSRV_BYTES chain[10]; /* above it, without a self-signed root */
     size_t chain_n;

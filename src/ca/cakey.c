@@ -133,15 +133,15 @@ static int take_fields(const LOAD *l)
 {
     CMPSRV_SIGNER *s = l->signer;
     CMPSRV_REFUSAL why = {CMPSRV_R_NONE, ""};
-    CMPSRV_CERT_VIEW v;
+    const CMPSRV_CERT_VIEW *v = &s->view;
 
-    if (!to_der(s->cert, &s->der) || !cmpsrv_cert_view(cmpsrv_bytes_slice(&s->der), &v, &why))
+    if (!to_der(s->cert, &s->der) || !cmpsrv_cert_view(cmpsrv_bytes_slice(&s->der), &s->view, &why))
         return wrong(l, l->certificate, "%s: not a certificate: %s", l->part->certificate,
                      why.detail);
-    s->not_before = v.not_before;
-    s->not_after = v.not_after;
-    return (cmpsrv_bytes_set(&s->subject, v.subject) && make_sender(v.subject, &s->sender) &&
-            take_ski(l, v.spki)) ||
+    s->not_before = v->not_before;
+    s->not_after = v->not_after;
+    return (cmpsrv_bytes_set(&s->subject, v->subject) && make_sender(v->subject, &s->sender) &&
+            take_ski(l, v->spki)) ||
            wrong(l, l->certificate, "out of memory");
 }
 

@@ -196,7 +196,7 @@ int cmpsrv_handle_cert_decide(CMPSRV_REQUEST *req)
         .pvno = req->msg.pvno,
         .entity = req->alias->ra_mode ? NULL : &req->entity,
     };
-    CMPSRV_CERT_VIEW ca, signer;
+    CMPSRV_CERT_VIEW signer;
     char *username = NULL;
     int ok;
 
@@ -204,12 +204,10 @@ int cmpsrv_handle_cert_decide(CMPSRV_REQUEST *req)
         return 0;
     if (req->ca == NULL)
         return cmpsrv_refuse(&req->why, CMPSRV_R_WRONG_AUTHORITY, "no CA for this request");
-    if (!cmpsrv_cert_view(cmpsrv_bytes_slice(&req->ca->issuer.der), &ca, &req->why))
-        return 0;
-    in.ca_subject = ca.subject;
-    in.ca_not_before = ca.not_before;
-    in.ca_not_after = ca.not_after;
-    in.ca_spki = ca.spki;
+    in.ca_subject = req->ca->issuer.view.subject;
+    in.ca_not_before = req->ca->issuer.view.not_before;
+    in.ca_not_after = req->ca->issuer.view.not_after;
+    in.ca_spki = req->ca->issuer.view.spki;
     if (req->auth.signer.p != NULL && cmpsrv_cert_view(req->auth.signer, &signer, NULL))
         in.signer_subject = signer.subject;
     ok = find_existing(req, &username);

@@ -58,9 +58,12 @@ static int derive_pbm(const CMPSRV_MAC_PARAMS *params, CMPSRV_SLICE secret, unsi
     ok = ctx != NULL && EVP_DigestInit_ex2(ctx, cmpsrv_md_evp(params->owf), NULL) &&
          EVP_DigestUpdate(ctx, secret.p, secret.n) &&
          EVP_DigestUpdate(ctx, params->salt.p, params->salt.n) && EVP_DigestFinal_ex(ctx, k, NULL);
-    for (int64_t i = 1; ok && i < params->iterations; i++)
-        ok = EVP_DigestInit_ex2(ctx, NULL, NULL) && EVP_DigestUpdate(ctx, k, n) &&
-             EVP_DigestFinal_ex(ctx, k, NULL);
+    if (ok && params->owf == CMPSRV_MD_SHA256 && cmpsrv_sha256_may_loop())
+        ok = cmpsrv_sha256_loop(k, params->iterations - 1);
+    else
+        for (int64_t i = 1; ok && i < params->iterations; i++)
+            ok = EVP_DigestInit_ex2(ctx, NULL, NULL) && EVP_DigestUpdate(ctx, k, n) &&
+                 EVP_DigestFinal_ex(ctx, k, NULL);
     EVP_MD_CTX_free(ctx); /* wipes its state */
     return ok;
 }

@@ -60,7 +60,7 @@ int cmpsrv_sig_make(OSSL_LIB_CTX *libctx, const char *propq, EVP_PKEY *key, CMPS
     EVP_MD_CTX *ctx = NULL;
     unsigned char *sig = NULL;
     size_t len = 0;
-    int ok = 0;
+    int size, ok = 0;
 
     if (!cmpsrv_sig_scheme_read(algid, &s, why) || !check_fits(&s, key, why))
         return 0;
@@ -69,8 +69,8 @@ int cmpsrv_sig_make(OSSL_LIB_CTX *libctx, const char *propq, EVP_PKEY *key, CMPS
                              cmpsrv_md_name(s.md));
     if ((ctx = EVP_MD_CTX_new()) == NULL ||
         !EVP_DigestSignInit_ex(ctx, NULL, md_name(&s), libctx, propq, key, NULL) ||
-        !set_pss(ctx, &s.pss) || EVP_DigestSign(ctx, NULL, &len, data.p, data.n) <= 0 ||
-        (sig = OPENSSL_malloc(len)) == NULL ||
+        !set_pss(ctx, &s.pss) || (size = EVP_PKEY_get_size(key)) <= 0 ||
+        (sig = OPENSSL_malloc(len = (size_t)size)) == NULL ||
         EVP_DigestSign(ctx, sig, &len, data.p, data.n) <= 0) {
         cmpsrv_fail(why, "cannot sign");
         goto end;

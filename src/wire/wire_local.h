@@ -38,6 +38,13 @@ int cmpsrv_template_parse(CMPSRV_SLICE content, CMPSRV_CERT_REQUEST *out, CMPSRV
 int cmpsrv_mac_check(const CMPSRV_MAC_KEY *k, CMPSRV_SLICE data, CMPSRV_SLICE mac, int *same,
                      CMPSRV_REFUSAL *why);
 
+/* ---- sha256_loop.c */
+
+/* Whether the loop below may stand in for SHA-256 of the providers. */
+int cmpsrv_sha256_may_loop(void);
+/* k = SHA-256(k), so many times. 1/0. */
+int cmpsrv_sha256_loop(unsigned char k[CMPSRV_HASH], int64_t times);
+
 /* ---- extension.c */
 
 /*

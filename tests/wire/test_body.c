@@ -162,11 +162,11 @@ static void test_patch_refuses(void)
 /* The Certificate in a CertRepMessage. */
 static CMPSRV_SLICE cert_of(CMPSRV_SLICE body)
 {
-    CMPSRV_SLICE content, message, responses, response, pair, cert = {0};
+    CMPSRV_SLICE content, message, ca_pubs, responses, response, pair, cert = {0};
 
     CU_ASSERT_FATAL(cmpsrv_der_get(&body, DER_CONTEXT_CONSTRUCTED(1), &content));
     CU_ASSERT_FATAL(cmpsrv_der_get(&content, DER_SEQUENCE, &message));
-    CU_ASSERT_FATAL(cmpsrv_der_opt(&message, DER_CONTEXT_CONSTRUCTED(1), NULL));
+    CU_ASSERT_FATAL(cmpsrv_der_opt(&message, DER_CONTEXT_CONSTRUCTED(1), &ca_pubs));
     CU_ASSERT_FATAL(cmpsrv_der_get(&message, DER_SEQUENCE, &responses));
     CU_ASSERT_FATAL(cmpsrv_der_get(&responses, DER_SEQUENCE, &response));
     CU_ASSERT_FATAL(cmpsrv_der_get(&response, DER_INTEGER, NULL));
