@@ -25,6 +25,7 @@ static int answer_metrics(CMPSRV_SERVER *srv, CMPSRV_HTTP *http, CMPSRV_JSON *ou
 {
     cmpsrv_server_metrics(srv, out);
     cmpsrv_http_metrics(http, out);
+    cmpsrv_metrics_process(out);
     return 1;
 }
 

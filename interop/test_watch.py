@@ -4,6 +4,7 @@ import collections
 import contextlib
 import glob
 import json
+import os
 import re
 import sqlite3
 
@@ -169,6 +170,23 @@ def test_counters_agree_with_the_audit(watched, keys):
     assert total(values, "cmpsrv_store_queue") == 0
     days = {dict(labels)["role"]: v for (n, labels), v in values.items() if n == "cmpsrv_certificate_expiry_days"}
     assert set(days) == {"issuer", "cmp_signer"} and all(d > 300 for d in days.values())
+
+
+def test_the_process_is_what_the_system_says(watched, keys):
+    before = metrics(watched)
+    for i in range(20):
+        watched.enrol(keys(), cn=f"device {i}")
+    after = metrics(watched)
+    pid = watched.process.pid
+    with open(f"/proc/{pid}/stat", encoding="ascii") as f:
+        ticks = f.read().rsplit(")", 1)[1].split()[11:13]
+    cpu = sum(map(int, ticks)) / os.sysconf("SC_CLK_TCK")
+    assert total(before, "process_cpu_seconds_total") < total(after, "process_cpu_seconds_total") < cpu + 0.5
+    assert total(after, "process_cpu_seconds_total") > cpu / 2
+    with open(f"/proc/{pid}/statm", encoding="ascii") as f:
+        resident = int(f.read().split()[1]) * os.sysconf("SC_PAGESIZE")
+    assert 0.5 < total(after, "process_resident_memory_bytes") / resident < 2
+    assert abs(total(after, "process_open_fds") - len(os.listdir(f"/proc/{pid}/fd"))) <= 2
 
 
 def test_what_expires_is_counted(make_server, keys):

@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/uio.h>
 
 #include <event2/buffer.h>
 #include <event2/bufferevent_ssl.h>
@@ -25,6 +26,7 @@
 #define LINGER_MS      INT64_C(5000) /* and for how long */
 #define LINGER_STOP_MS INT64_C(500)  /* the same while the server stops */
 #define CONTINUE       "HTTP/1.1 100 Continue\r\n\r\n"
+#define MAX_HEAD       512 /* octets of the head of an answer, all of them ours */
 #define NO_CACHE       "Cache-Control: no-cache\r\nPragma: no-cache\r\n"
 #define TEXT_FIELDS    "Content-Type: text/plain\r\n"
 
@@ -47,8 +49,11 @@ static int64_t linger_ms(const CMPSRV_HTTP *h)
 
 static void refuse_late(CMPSRV_HTTP_CONN *c);
 static void give_up(CMPSRV_HTTP_CONN *c);
+static void end_answer(CMPSRV_HTTP_CONN *c);
 
-/* WORKING has no deadline: a worker cannot be called back, and no octet is waited for. */
+/* WORKING has no deadline: a worker cannot be called back, and no octet is waited for. What comes
+ * in a state that does not read waits in the input, at most INPUT_BUFFER octets: to take the socket
+ * out of the loop and back would be two system calls a request. */
 static const struct {
     int reads;
     int64_t (*deadline)(const CMPSRV_HTTP *h);
@@ -62,15 +67,12 @@ static const struct {
     [CONN_LINGERING] = {1, linger_ms, cmpsrv_http_conn_free},
 };
 
-static void arm(CMPSRV_HTTP_CONN *c)
+/* Its time in this state begins. */
+static void begin_time(CMPSRV_HTTP_CONN *c)
 {
-    struct timeval tv;
-
-    event_del(c->deadline);
-    if (states[c->state].deadline == NULL)
-        return;
-    tv = cmpsrv_http_timeval(states[c->state].deadline(c->http));
-    event_add(c->deadline, &tv);
+    c->since = cmpsrv_time_mono();
+    if (states[c->state].deadline != NULL)
+        cmpsrv_http_watch_for(c->http, c->since + states[c->state].deadline(c->http));
 }
 
 static CMPSRV_HTTP_HOUSE *house_of(const CMPSRV_HTTP_CONN *c)
@@ -83,12 +85,7 @@ static void enter(CMPSRV_HTTP_CONN *c, unsigned state)
     TAILQ_REMOVE(&house_of(c)->conns[c->state], c, link);
     TAILQ_INSERT_TAIL(&house_of(c)->conns[state], c, link);
     c->state = state;
-    c->since = cmpsrv_time_mono();
-    arm(c);
-    if (states[state].reads)
-        bufferevent_enable(c->bev, EV_READ);
-    else
-        bufferevent_disable(c->bev, EV_READ);
+    begin_time(c);
     if (state == CONN_IDLE && house_of(c)->n >= house_of(c)->max)
         cmpsrv_http_update_accepting(c->http); /* it could make room now */
 }
@@ -116,35 +113,57 @@ static const char *fields_of(const CMPSRV_HTTP_CONN *c, int status)
     }
 }
 
-/* Begins the answer. 1, or 0 without memory. */
-static int write_head(CMPSRV_HTTP_CONN *c, int status, size_t length, const char *fields)
+/* Begins the answer. Returns the length of its head. */
+static size_t make_head(CMPSRV_HTTP_CONN *c, int status, size_t length, const char *fields,
+                        char head[MAX_HEAD])
 {
     const CMPSRV_HTTP_REQUEST *r = cmpsrv_http_parser_request(c->parser);
 
     c->close |= c->http->stopping || !r->keep_alive;
     atomic_fetch_add(&c->http->answers[status], 1);
     enter(c, CONN_WRITING);
-    return evbuffer_add_printf(
-               bufferevent_get_output(c->bev),
-               "HTTP/1.%d %d %s\r\n%s%sContent-Length: %zu\r\nConnection: %s\r\n\r\n",
-               r->http_1_0 ? 0 : 1, status, cmpsrv_http_phrase(c->service, status), fields,
-               fields_of(c, status), length, c->close ? "close" : "keep-alive") > 0;
+    return (size_t)snprintf(
+        head, MAX_HEAD, "HTTP/1.%d %d %s\r\n%s%sContent-Length: %zu\r\nConnection: %s\r\n\r\n",
+        r->http_1_0 ? 0 : 1, status, cmpsrv_http_phrase(c->service, status), fields,
+        fields_of(c, status), length, c->close ? "close" : "keep-alive");
 }
 
-static void free_body(const void *p, size_t n, void *arg)
+static void free_body(const void *p, size_t n, void *body)
 {
+    (void)p;
     (void)n;
-    (void)arg;
-    OPENSSL_free((void *)(uintptr_t)p);
+    OPENSSL_free(body);
+}
+
+/* What the socket takes at once, which is nearly always all: so the answer is one system call, and
+ * the loop need not wait for the socket. A broken one is seen by the bufferevent. */
+static size_t send_now(CMPSRV_HTTP_CONN *c, const char *head, size_t head_n,
+                       const CMPSRV_BYTES *body)
+{
+    struct iovec parts[] = {{(void *)(uintptr_t)head, head_n}, {body->p, body->n}};
+    struct msghdr m = {.msg_iov = parts, .msg_iovlen = CMPSRV_ARRAY_SIZE(parts)};
+    ssize_t n;
+
+    if (c->tls || evbuffer_get_length(bufferevent_get_output(c->bev)) > 0)
+        return 0;
+    n = sendmsg(bufferevent_getfd(c->bev), &m, MSG_NOSIGNAL | MSG_DONTWAIT);
+    return n > 0 ? (size_t)n : 0;
 }
 
 /* Takes the octets of *body. */
 static void answer_body(CMPSRV_HTTP_CONN *c, int status, CMPSRV_BYTES *body)
 {
     struct evbuffer *out = bufferevent_get_output(c->bev);
+    char head[MAX_HEAD];
+    size_t head_n = make_head(c, status, body->n, services[c->service].fields, head);
+    size_t sent = send_now(c, head, head_n, body), skip = sent > head_n ? sent - head_n : 0;
 
-    if (!write_head(c, status, body->n, services[c->service].fields) ||
-        evbuffer_add_reference(out, body->p, body->n, free_body, NULL) != 0) {
+    if (sent == head_n + body->n) {
+        end_answer(c);
+        return;
+    }
+    if ((sent < head_n && evbuffer_add(out, head + sent, head_n - sent) != 0) ||
+        evbuffer_add_reference(out, body->p + skip, body->n - skip, free_body, body->p) != 0) {
         cmpsrv_http_conn_free(c);
         return;
     }
@@ -155,9 +174,10 @@ static void answer_body(CMPSRV_HTTP_CONN *c, int status, CMPSRV_BYTES *body)
 static void answer_error(CMPSRV_HTTP_CONN *c, int status)
 {
     const char *phrase = cmpsrv_http_phrase(c->service, status);
+    char head[MAX_HEAD];
+    size_t n = make_head(c, status, strlen(phrase) + 1, TEXT_FIELDS, head);
 
-    if (!write_head(c, status, strlen(phrase) + 1, TEXT_FIELDS) ||
-        evbuffer_add_printf(bufferevent_get_output(c->bev), "%s\n", phrase) < 0)
+    if (evbuffer_add_printf(bufferevent_get_output(c->bev), "%.*s%s\n", (int)n, head, phrase) < 0)
         cmpsrv_http_conn_free(c);
 }
 
@@ -301,6 +321,10 @@ static void read_request(CMPSRV_HTTP_CONN *c)
         refuse(c, r->status, r->problem);
         return;
     }
+    if (c->at_end) {
+        cmpsrv_http_conn_free(c);
+        return;
+    }
     if (c->state == CONN_IDLE && cmpsrv_http_parser_started(c->parser))
         enter(c, CONN_READING);
     if (r->expect_continue) {
@@ -321,9 +345,14 @@ static void close_tls(CMPSRV_HTTP_CONN *c)
 }
 
 /* A close with unread input would make the kernel reset the connection, and the peer lose the
- * answer: so only our half is closed, and what still comes is thrown away for a while. */
+ * answer: so only our half is closed, and what still comes is thrown away for a while. Nothing
+ * comes from a peer that is at its end. */
 static void linger(CMPSRV_HTTP_CONN *c)
 {
+    if (c->at_end) {
+        cmpsrv_http_conn_free(c);
+        return;
+    }
     close_tls(c);
     if (shutdown(bufferevent_getfd(c->bev), SHUT_WR) != 0) {
         cmpsrv_http_conn_free(c);
@@ -341,12 +370,8 @@ static void throw_away(CMPSRV_HTTP_CONN *c)
         cmpsrv_http_conn_free(c);
 }
 
-static void on_written(struct bufferevent *bev, void *arg)
+static void end_answer(CMPSRV_HTTP_CONN *c)
 {
-    CMPSRV_HTTP_CONN *c = arg;
-
-    if (c->state != CONN_WRITING || evbuffer_get_length(bufferevent_get_output(bev)) > 0)
-        return;
     if (c->close || c->http->stopping) {
         linger(c);
         return;
@@ -354,6 +379,14 @@ static void on_written(struct bufferevent *bev, void *arg)
     cmpsrv_http_parser_reset(c->parser);
     enter(c, CONN_IDLE);
     read_request(c);
+}
+
+static void on_written(struct bufferevent *bev, void *arg)
+{
+    CMPSRV_HTTP_CONN *c = arg;
+
+    if (c->state == CONN_WRITING && evbuffer_get_length(bufferevent_get_output(bev)) == 0)
+        end_answer(c);
 }
 
 static void on_read(struct bufferevent *bev, void *arg)
@@ -367,8 +400,8 @@ static void on_read(struct bufferevent *bev, void *arg)
         read_request(c);
 }
 
-/* The handshake is done; or the peer has closed, or the socket failed: in no state is there anybody
- * left to talk to then. */
+/* The handshake is done; or the peer has closed, or the socket failed: then nobody is left to talk
+ * to, but a peer that has only ended its half still reads the answers to what it has sent. */
 static void on_event(struct bufferevent *bev, short what, void *arg)
 {
     CMPSRV_HTTP_CONN *c = arg;
@@ -379,6 +412,11 @@ static void on_event(struct bufferevent *bev, short what, void *arg)
             enter(c, CONN_IDLE);
         return;
     }
+    if (what == (BEV_EVENT_EOF | BEV_EVENT_READING) &&
+        (c->state == CONN_WORKING || c->state == CONN_WRITING)) {
+        c->at_end = 1;
+        return;
+    }
     if (c->state == CONN_HANDSHAKE)
         log_tls_failure(c);
     c->tls = 0; /* nothing can be said any more */
@@ -386,13 +424,22 @@ static void on_event(struct bufferevent *bev, short what, void *arg)
     ERR_clear_error();
 }
 
-static void on_deadline(evutil_socket_t fd, short what, void *arg)
+void cmpsrv_http_conns_late(CMPSRV_HTTP *h, CMPSRV_HTTP_HOUSE *house)
 {
-    CMPSRV_HTTP_CONN *c = arg;
+    int64_t now = cmpsrv_time_mono();
 
-    (void)fd;
-    (void)what;
-    states[c->state].late(c);
+    for (size_t i = 0; i < CONN__STATES; i++) {
+        CMPSRV_HTTP_CONN *c;
+        int64_t ms;
+
+        if (states[i].deadline == NULL)
+            continue;
+        ms = states[i].deadline(h);
+        while ((c = TAILQ_FIRST(&house->conns[i])) != NULL && c->since + ms <= now)
+            states[i].late(c);
+        if (c != NULL)
+            cmpsrv_http_watch_for(h, c->since + ms);
+    }
 }
 
 /* ---- life ------------------------------------------------------------------------------------ */
@@ -402,10 +449,7 @@ CMPSRV_HTTP_CONN *cmpsrv_http_conn_new(CMPSRV_HTTP *h, CMPSRV_HTTP_SERVICE servi
 {
     CMPSRV_HTTP_CONN *c = OPENSSL_zalloc(sizeof(*c));
 
-    if (c == NULL || (c->parser = cmpsrv_http_parser_new(service, h->options.max_body)) == NULL ||
-        (c->deadline = evtimer_new(h->base, on_deadline, c)) == NULL) {
-        if (c != NULL)
-            cmpsrv_http_parser_free(c->parser);
+    if (c == NULL || (c->parser = cmpsrv_http_parser_new(service, h->options.max_body)) == NULL) {
         OPENSSL_free(c);
         bufferevent_free(bev);
         return NULL;
@@ -420,7 +464,8 @@ CMPSRV_HTTP_CONN *cmpsrv_http_conn_new(CMPSRV_HTTP *h, CMPSRV_HTTP_SERVICE servi
     atomic_fetch_add(&h->open[service], 1);
     bufferevent_setwatermark(bev, EV_READ, 0, INPUT_BUFFER);
     bufferevent_setcb(bev, on_read, on_written, on_event, c);
-    enter(c, c->state);
+    bufferevent_enable(bev, EV_READ);
+    begin_time(c);
     return c;
 }
 
@@ -434,7 +479,6 @@ void cmpsrv_http_conn_free(CMPSRV_HTTP_CONN *c)
     TAILQ_REMOVE(&house_of(c)->conns[c->state], c, link);
     house_of(c)->n--;
     atomic_fetch_sub(&h->open[c->service], 1);
-    event_free(c->deadline);
     wipe_all_input(c);
     bufferevent_free(c->bev);
     cmpsrv_http_parser_free(c->parser);
@@ -447,5 +491,5 @@ void cmpsrv_http_conn_stop(CMPSRV_HTTP_CONN *c)
     if (c->state == CONN_IDLE || c->state == CONN_HANDSHAKE)
         cmpsrv_http_conn_free(c);
     else if (c->state == CONN_LINGERING)
-        arm(c);
+        begin_time(c); /* a shorter one */
 }

@@ -70,7 +70,8 @@ struct cmpsrv_http_st {
     CMPSRV_HTTP_OPTIONS next; /* the limits to come, when ASKED_LIMITS */
     int stopping;
     int64_t stop_by; /* of cmpsrv_time_mono */
-    struct event *wake, *tick, *pause, *grace;
+    struct event *wake, *tick, *pause, *grace, *late;
+    int64_t late_at; /* when `late` is due; of cmpsrv_time_mono, INT64_MAX: it is not in the loop */
     /* for metrics: */
     atomic_uint_fast64_t accepted[CMPSRV_HTTP__SERVICES], open[CMPSRV_HTTP__SERVICES];
     atomic_uint_fast64_t answers[CMPSRV_HTTP_STATUSES];
@@ -80,6 +81,8 @@ struct cmpsrv_http_st {
 struct timeval cmpsrv_http_timeval(int64_t ms);
 /* Called by a connection that has gone. */
 void cmpsrv_http_conn_gone(CMPSRV_HTTP *h);
+/* Called by a connection whose deadline that is. */
+void cmpsrv_http_watch_for(CMPSRV_HTTP *h, int64_t deadline);
 
 /* ---- listen.c -------------------------------------------------------------------------------- */
 
@@ -99,11 +102,11 @@ struct cmpsrv_http_conn_st {
     int tls;
     struct bufferevent *bev;
     CMPSRV_HTTP_PARSER *parser;
-    struct event *deadline;
     CMPSRV_HTTP_JOB *job; /* while it is with the pool */
     unsigned state;
     int64_t since;  /* in this state; of cmpsrv_time_mono */
     int close;      /* after the answer */
+    int at_end;     /* the peer sends no more, but may still read */
     size_t drained; /* octets thrown away while lingering */
 };
 
@@ -114,6 +117,8 @@ CMPSRV_HTTP_CONN *cmpsrv_http_conn_new(CMPSRV_HTTP *h, CMPSRV_HTTP_SERVICE servi
 void cmpsrv_http_conn_free(CMPSRV_HTTP_CONN *c);
 /* The server stops: an idle connection goes at once, the others after their answer. */
 void cmpsrv_http_conn_stop(CMPSRV_HTTP_CONN *c);
+/* Ends the connections of the house whose time is over, and watches for the next deadlines. */
+void cmpsrv_http_conns_late(CMPSRV_HTTP *h, CMPSRV_HTTP_HOUSE *house);
 /* A worker is done with the job: sends its answer if the connection is still there. Frees job. */
 void cmpsrv_http_conn_answer(CMPSRV_HTTP_JOB *job);
 

@@ -82,6 +82,35 @@ static void on_grace_over(evutil_socket_t fd, short what, void *arg)
     for_all(h, cmpsrv_http_conn_free);
 }
 
+/* ---- deadlines --------------------------------------------------------------------------------
+ */
+
+/* One event for all connections: it is set to the earliest deadline, and seldom moves, as those of
+ * one state come in the order of its list. It may come for one that has long been kept. */
+void cmpsrv_http_watch_for(CMPSRV_HTTP *h, int64_t deadline)
+{
+    int64_t now;
+    struct timeval tv;
+
+    if (deadline >= h->late_at)
+        return;
+    now = cmpsrv_time_mono();
+    tv = cmpsrv_http_timeval(deadline > now ? deadline - now : 0);
+    h->late_at = deadline;
+    event_add(h->late, &tv);
+}
+
+static void on_late(evutil_socket_t fd, short what, void *arg)
+{
+    CMPSRV_HTTP *h = arg;
+
+    (void)fd;
+    (void)what;
+    h->late_at = INT64_MAX;
+    for (int i = 0; i < CMPSRV_HTTP__SERVICES; i++)
+        cmpsrv_http_conns_late(h, &h->houses[i]);
+}
+
 /* ---- what others ask the loop for ------------------------------------------------------------ */
 
 enum { ASKED_STOP = 1, ASKED_TICK = 2, ASKED_LIMITS = 4 };
@@ -128,7 +157,7 @@ static void note_tls(CMPSRV_HTTP *h)
                      cmpsrv_time_now() + (days * INT64_C(86400) + seconds) * 1000);
 }
 
-/* Connections that are there go on as they began. */
+/* Connections that are there keep the TLS and the size of a body that they began with. */
 static void take_limits(CMPSRV_HTTP *h)
 {
     CMPSRV_HTTP_OPTIONS *o = &h->options;
@@ -320,6 +349,7 @@ static int init(CMPSRV_HTTP *h)
            (h->tick = event_new(h->base, -1, EV_PERSIST, on_tick, h)) != NULL &&
            (h->pause = evtimer_new(h->base, on_pause_over, h)) != NULL &&
            (h->grace = evtimer_new(h->base, on_grace_over, h)) != NULL &&
+           (h->late = evtimer_new(h->base, on_late, h)) != NULL &&
            (h->pool = cmpsrv_http_pool_new(&h->options, h->wake_fd)) != NULL;
 }
 
@@ -332,6 +362,7 @@ CMPSRV_HTTP *cmpsrv_http_new(const CMPSRV_HTTP_OPTIONS *options, CMPSRV_REFUSAL 
     if ((h = OPENSSL_zalloc(sizeof(*h))) != NULL) {
         h->options = *options;
         h->wake_fd = -1;
+        h->late_at = INT64_MAX;
         pthread_mutex_init(&h->lock, NULL);
         TAILQ_INIT(&h->listeners);
         for (int i = 0; i < CMPSRV_HTTP__SERVICES; i++)
@@ -364,6 +395,7 @@ void cmpsrv_http_free(CMPSRV_HTTP *h)
     free_event(h->tick);
     free_event(h->pause);
     free_event(h->grace);
+    free_event(h->late);
     if (h->base != NULL)
         event_base_free(h->base);
     if (h->wake_fd >= 0)

@@ -60,5 +60,7 @@ void cmpsrv_metrics_value(CMPSRV_JSON *out, const char *name, const CMPSRV_METRI
                           size_t n, double value);
 void cmpsrv_metrics_histogram(CMPSRV_JSON *out, const char *name, const CMPSRV_METRIC_LABEL *label,
                               const double *upper, const uint64_t *counts, size_t n, double sum);
+/* CPU time, memory and descriptors of this process. */
+void cmpsrv_metrics_process(CMPSRV_JSON *out);
 
 #endif

@@ -12,6 +12,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <openssl/crypto.h>
+
 /* ---- answers --------------------------------------------------------------------------------- */
 
 static void test_good_answer(void)
@@ -448,8 +450,52 @@ static void test_half_close(void)
     server_clear(&s);
 }
 
+static int has_no_connection(CMPSRV_HTTP *http)
+{
+    CMPSRV_JSON out = {0};
+    char *text;
+    int has_none;
+
+    cmpsrv_http_metrics(http, &out);
+    text = cmpsrv_json_finish(&out);
+    CU_ASSERT_FATAL(text != NULL);
+    has_none = strstr(text, "\ncmpsrv_http_connections{service=\"cmp\"} 0\n") != NULL;
+    OPENSSL_free(text);
+    return has_none;
+}
+
+/* The end comes while a worker has the first of two: both are answered, then the connection goes,
+ * whether the last one says close or not, and does not linger for what cannot come. */
+static void test_half_close_at_work(void)
+{
+    static const char *const last[] = {"", "Connection: close\r\n"};
+
+    for (size_t i = 0; i < CMPSRV_ARRAY_SIZE(last); i++) {
+        SERVER s;
+        CLIENT c;
+
+        server_init(&s);
+        server_start(&s);
+        open_client(&c, &s);
+        CU_ASSERT(post(&c, "/wait", "", "x"));
+        server_await(&s, 1);
+        CU_ASSERT(!has_no_connection(s.http));
+        CU_ASSERT(post(&c, "/b", last[i], "y"));
+        CU_ASSERT(shutdown(c.fd, SHUT_WR) == 0);
+        server_release(&s);
+        CU_ASSERT(is_answered(&c, 200, "/wait:x"));
+        CU_ASSERT(is_answered(&c, 200, "/b:y"));
+        CU_ASSERT(is_at_end(&c));
+        CU_ASSERT(has_no_connection(s.http));
+        close(c.fd);
+        server_stop(&s);
+        server_clear(&s);
+    }
+}
+
 TEST_MAIN("http connections", TEST(test_good_answer), TEST(test_http_1_0),
           TEST(test_handler_refuses), TEST(test_parser_refuses), TEST(test_large_body),
           TEST(test_linger_is_bounded), TEST(test_continue), TEST(test_parallel),
           TEST(test_pipelined), TEST(test_slow_sender), TEST(test_slow_reader), TEST(test_idle),
-          TEST(test_work_has_time), TEST(test_disconnect), TEST(test_half_close))
+          TEST(test_work_has_time), TEST(test_disconnect), TEST(test_half_close),
+          TEST(test_half_close_at_work))

@@ -3,7 +3,9 @@
 #include "config.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <openssl/crypto.h>
 
@@ -135,5 +137,47 @@ static void test_metrics(void)
     cmpsrv_metrics_free(m);
 }
 
+static double process_figure(const char *name)
+{
+    CMPSRV_JSON out = {0};
+    char *text, *line, start[64];
+    double value = -1;
+
+    cmpsrv_metrics_process(&out);
+    text = cmpsrv_json_finish(&out);
+    CU_ASSERT_FATAL(text != NULL);
+    snprintf(start, sizeof(start), "\n%s ", name);
+    if ((line = strstr(text, start)) != NULL)
+        value = strtod(line + strlen(start), NULL);
+    OPENSSL_free(text);
+    return value;
+}
+
+/* Against what this process does: it burns time, touches memory, opens files. */
+static void test_process(void)
+{
+    const size_t size = 64U << 20;
+    double cpu = process_figure("process_cpu_seconds_total");
+    double memory = process_figure("process_resident_memory_bytes");
+    double fds = process_figure("process_open_fds");
+    char *p = malloc(size);
+    int fd[2];
+
+    CU_ASSERT(cpu > 0);
+    CU_ASSERT(memory > 1e6);
+    CU_ASSERT(fds >= 3);
+    CU_ASSERT_FATAL(p != NULL && pipe(fd) == 0);
+    for (int i = 0; i < 10; i++)
+        memset(p, i, size);
+    CU_ASSERT_EQUAL(p[size - 1], 9);
+    CU_ASSERT(process_figure("process_cpu_seconds_total") > cpu);
+    CU_ASSERT(process_figure("process_resident_memory_bytes") > memory + 0.9 * (double)size);
+    CU_ASSERT_EQUAL(process_figure("process_open_fds"), fds + 2);
+    close(fd[0]);
+    close(fd[1]);
+    free(p);
+    CU_ASSERT_EQUAL(process_figure("process_open_fds"), fds);
+}
+
 TEST_MAIN("watch", TEST(test_strings), TEST(test_a_record),
-          TEST(test_what_is_not_known_is_left_out), TEST(test_metrics))
+          TEST(test_what_is_not_known_is_left_out), TEST(test_metrics), TEST(test_process))
