@@ -7,3 +7,6 @@ cmp_admin_SOURCES = apps/admin.h apps/cmp-admin.c apps/admin_alias.c apps/admin_
     apps/admin_import.c apps/admin_init.c apps/admin_message.c \
     apps/admin_ra.c apps/admin_table.c
 cmp_admin_LDADD = src/show/libshow.la $(LIBS_server)
+# The half of cmp-bench that knows CMP; its tests link it without sockets and options.
+BENCH_MESSAGE_SOURCES = apps/bench.h apps/bench_pack.h apps/bench_workload.c apps/bench_pack.c \
+    apps/bench_message.c apps/bench_check.c apps/bench_txn.c
