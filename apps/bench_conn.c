@@ -149,7 +149,6 @@ static int open_socket(BENCH_CONN *c)
     int on = 1;
 
     close_socket(c);
-    c->opened++;
     c->fd = socket(c->target->address.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (c->fd < 0)
         return fails(c, "no socket", strerror(errno));
@@ -193,6 +192,7 @@ static int finish_connect(BENCH_CONN *c)
         error = errno;
     if (error != 0)
         return fails(c, "cannot connect", strerror(error));
+    c->opened++;
     event_add(c->reader, NULL);
     if (c->target->tls != NULL)
         return start_tls(c);

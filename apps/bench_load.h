@@ -150,7 +150,8 @@ typedef struct bench_report_st {
     const char *url, *pack;
     const BENCH_WORKLOAD *workload;
     size_t connections, threads;
-    double must; /* 0: none */
+    double must;        /* 0: none */
+    uint64_t warmed_up; /* transactions done before the first round */
     BENCH_ROUND *rounds;
     size_t rounds_n;
     BENCH_ROUND *steps; /* of a sweep over rates */

@@ -135,7 +135,8 @@ static void print_head(const BENCH_REPORT *r, const BENCH_RESULT *all)
                (unsigned long long)all->not_started);
     printf("throughput   %.0f a second (spread %.0f %%)\n", throughput < 0 ? 0 : throughput,
            spread);
-    print_latency("latency", &all->latency);
+    if (all->latency.n > 0)
+        print_latency("latency", &all->latency);
 }
 
 static void print_server(const BENCH_REPORT *r)
@@ -368,6 +369,7 @@ static void add_head(CMPSRV_JSON *j, const BENCH_REPORT *r)
     cmpsrv_json_field(j, "workload", r->workload->name);
     add_count(j, "connections", r->connections);
     add_count(j, "threads", r->threads);
+    add_count(j, "warmed_up", r->warmed_up);
 }
 
 static int print_json(const BENCH_REPORT *r, const BENCH_RESULT *all)

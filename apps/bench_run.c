@@ -337,7 +337,8 @@ static int warm_up(RUN *r)
     if ((result = OPENSSL_zalloc(sizeof(*result))) == NULL)
         return 0;
     ok = bench_load_round(r->load, &plan, result);
-    ok = judge_round(r, result, !ok) && ok;
+    ok = judge_round(r, result, !ok) && ok && result->done > 0;
+    r->report.warmed_up = result->done;
     OPENSSL_free(result);
     return ok;
 }
