@@ -100,11 +100,13 @@ static int call_key(WORK *w)
     return ok;
 }
 
+/* A context that was not reset would keep its old key. */
 static int verify(WORK *w, const SIGNED *s)
 {
     const char *md = s->md == NULL ? NULL : "SHA256";
 
-    return EVP_DigestVerifyInit_ex(w->md, NULL, md, NULL, NULL, s->key, NULL) == 1 &&
+    return EVP_MD_CTX_reset(w->md) == 1 &&
+           EVP_DigestVerifyInit_ex(w->md, NULL, md, NULL, NULL, s->key, NULL) == 1 &&
            EVP_DigestVerify(w->md, s->sig, s->sig_n, w->l->data, TBS) == 1;
 }
 
@@ -124,7 +126,8 @@ static int call_sign(WORK *w)
     size_t n = sizeof(w->sig);
 
     if (w->sign == NULL)
-        return EVP_DigestSignInit_ex(w->md, NULL, NULL, NULL, NULL, w->l->ca.key, NULL) == 1 &&
+        return EVP_MD_CTX_reset(w->md) == 1 &&
+               EVP_DigestSignInit_ex(w->md, NULL, NULL, NULL, NULL, w->l->ca.key, NULL) == 1 &&
                EVP_DigestSign(w->md, w->sig, &n, w->l->data, TBS) == 1;
     return EVP_Digest(w->l->data, TBS, hash, NULL, w->l->sha256, NULL) == 1 &&
            EVP_PKEY_sign(w->sign, w->sig, &n, hash, sizeof(hash)) == 1;
