@@ -133,6 +133,20 @@ int bench_process_sample(const BENCH_PROCESS *p, BENCH_SAMPLE *s);
  * printed. */
 int bench_sync_measure(const char *dir, int ms, BENCH_HIST *h);
 
+/* A sanitizer slows libcrypto's calls down (its allocations and locks) two- to threefold: a limit
+ * that such a build measures is too high, and every ratio to it too good. */
+#if defined(__has_feature)
+#define BENCH_HAS_FEATURE(x) __has_feature(x)
+#else
+#define BENCH_HAS_FEATURE(x) 0
+#endif
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__) ||                               \
+    BENCH_HAS_FEATURE(address_sanitizer) || BENCH_HAS_FEATURE(thread_sanitizer)
+enum { BENCH_IS_INSTRUMENTED = 1 };
+#else
+enum { BENCH_IS_INSTRUMENTED = 0 };
+#endif
+
 /* ---- bench_report.c: what is printed -----------------------------------------------------------
  */
 

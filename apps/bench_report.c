@@ -180,6 +180,9 @@ static void print_verdict(const BENCH_REPORT *r)
     printf("limit        %.1f us (spread %.0f %%)\n", v.limit, v.limit_spread);
     if (!v.known)
         puts("ratio        not known");
+    else if (BENCH_IS_INSTRUMENTED)
+        puts("ratio        no verdict: this cmp-bench is built with a sanitizer, the limit is too "
+             "high");
     else if (v.noisy)
         printf("ratio        no verdict: the limit itself spreads by %.0f %% (above %d %%)\n",
                v.limit_spread, BENCH_NOISE_PERCENT);
@@ -343,9 +346,10 @@ static void add_verdict(CMPSRV_JSON *j, const BENCH_REPORT *r)
     add_number(j, "ratio_spread_percent", v.ratio_spread);
     add_number(j, "must", r->must > 0 ? r->must : -1);
     cmpsrv_json_field_raw(j, "second_try", r->repeated ? "true" : "false");
-    if (v.known && !v.noisy)
+    if (v.known && !v.noisy && !BENCH_IS_INSTRUMENTED)
         word = r->must <= 0 ? "\"measured\"" : v.ratio <= r->must ? "\"held\"" : "\"not held\"";
     cmpsrv_json_field_raw(j, "verdict", word);
+    cmpsrv_json_field_raw(j, "instrumented", BENCH_IS_INSTRUMENTED ? "true" : "false");
 }
 
 static void add_workloads(CMPSRV_JSON *j, const BENCH_RESULT *all)

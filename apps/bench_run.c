@@ -111,6 +111,8 @@ static const char *find_conflict(const OPTIONS *o)
         return "--limit signs with a key of the CA's type: give --ca";
     if (o->must > 0 && !o->limit)
         return "--must is about the ratio of --limit";
+    if (o->must > 0 && BENCH_IS_INSTRUMENTED)
+        return "--must: this cmp-bench is built with a sanitizer, its limit would be too high";
     if (o->steps > 0 && o->rate > 0)
         return "--steps goes through rates by itself: no --rate";
     return o->timeout <= 0 ? "--timeout has to be above 0" : NULL;

@@ -49,6 +49,7 @@ static int usage(FILE *to, const char *command, int status)
     return status;
 }
 
+CMPSRV_PRINTF(1, 0)
 static void complain(const char *fmt, va_list ap, const char *after)
 {
     fputs("cmp-bench: ", stderr);

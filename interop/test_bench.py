@@ -178,7 +178,7 @@ def test_limit(make_server, workload, ca_key):  # noqa: F811
     for r in report["rounds"]:
         assert r["limit_us"] > 0 and r["ratio"] == pytest.approx(r["server_cpu_us"] / r["limit_us"], rel=0.01)
     assert report["ratio"] == sorted(r["ratio"] for r in report["rounds"])[1]
-    assert report["verdict"] == ("measured" if report["limit_spread_percent"] <= 25 else None)
+    assert report["verdict"] == ("measured" if report["limit_spread_percent"] <= 25 and not report["instrumented"] else None)
     calls = {c["call"]: c["times"] for c in report["limit"]}
     assert sum(c["times"] * c["us"] for c in report["limit"]) == pytest.approx(report["rounds"][-1]["limit_us"], rel=0.01)
     if workload == "ir-pbm":
@@ -189,6 +189,9 @@ def test_must(both):
     for must, word, status in ((0.01, "not held", 1), (10000, "held", 0)):
         done = run(both, prepare(both, count=400), "--rounds", 3, "--requests", 50, "--limit", "--pid", both.process.pid,
                    "--must", must, check=False)
+        if "built with a sanitizer" in done.stderr:  # it has no right to judge, and says so
+            assert done.returncode == 2
+            continue
         report = json.loads(done.stdout)
         if report["verdict"] is None:  # a noisy machine: no verdict, and it has tried again
             assert report["second_try"] and done.returncode == 0
