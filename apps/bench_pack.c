@@ -69,11 +69,12 @@ static int is_good_name(const HEAD *h)
 /* All of the span is one element with that identifier octet. */
 static int is_element(const BENCH_PACK *p, BENCH_SPAN s, int tag)
 {
-    CMPSRV_SLICE in = bench_pack_span(p, s);
-    int have;
+    CMPSRV_SLICE in;
 
-    return s.n > 0 && is_inside(&p->head, s) && cmpsrv_der_any(&in, &have, NULL, NULL) &&
-           in.n == 0 && have == tag;
+    if (s.n == 0 || !is_inside(&p->head, s))
+        return 0;
+    in = bench_pack_span(p, s);
+    return cmpsrv_der_get(&in, tag, NULL) && in.n == 0;
 }
 
 /* An OCTET STRING of 16 octets has its content there. */

@@ -115,7 +115,7 @@ static int make_pack(const BENCH_RECIPE *r, const char *path, size_t count, int 
 /* ---- files -------------------------------------------------------------------------------------
  */
 
-/* pass:TEXT, file:PATH or env:NAME. */
+/* pass:TEXT, file:PATH or env:NAME, nothing else: missing() has looked. */
 static CMPSRV_SECRET *read_secret(const char *from)
 {
     CMPSRV_REFUSAL why = {0};
@@ -127,12 +127,9 @@ static CMPSRV_SECRET *read_secret(const char *from)
             bench_fail("--secret: %s", why.detail);
         return s;
     }
-    if (strncmp(from, "pass:", 5) == 0)
-        text = from + 5;
-    else if (strncmp(from, "env:", 4) == 0 && (text = getenv(from + 4)) == NULL)
+    text = strncmp(from, "pass:", 5) == 0 ? from + 5 : getenv(from + 4);
+    if (text == NULL)
         bench_fail("--secret: there is no environment variable %s", from + 4);
-    else if (text == NULL)
-        bench_usage_error("--secret: want pass:TEXT, file:PATH or env:NAME");
     if (text != NULL && (s = cmpsrv_secret_new(text, strlen(text))) == NULL)
         bench_fail("out of memory");
     return s;
@@ -222,6 +219,9 @@ static const char *missing(const OPTIONS *o)
         return "want --out FILE";
     if (by_mac && o->secret == NULL)
         return "the workload is protected by MAC: want --secret pass:TEXT, file:PATH or env:NAME";
+    if (o->secret != NULL && strncmp(o->secret, "pass:", 5) != 0 &&
+        strncmp(o->secret, "file:", 5) != 0 && strncmp(o->secret, "env:", 4) != 0)
+        return "--secret: want pass:TEXT, file:PATH or env:NAME";
     if (by_key && (o->cert == NULL || o->key == NULL))
         return "the workload is signed: want --cert FILE and --key FILE";
     return NULL;
