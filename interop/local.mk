@@ -14,6 +14,7 @@ EXTRA_DIST += \
     interop/test_answers.py \
     interop/test_attacks.py \
     interop/test_authority.py \
+    interop/test_bench.py \
     interop/test_client_mode.py \
     interop/test_config.py \
     interop/test_connections.py \

@@ -15,6 +15,7 @@ touch "$tmp/sub.yaml"
 cd "$tmp"
 PATH="$build:$PATH" exec bash -u -s "$src/docs/completion" <<'END'
 . "$1/cmp-admin.bash"
+. "$1/cmp-bench.bash"
 . "$1/cmp-server.bash"
 status=0
 
@@ -70,5 +71,20 @@ want "$options" cmp-server --
 want "$options" cmp-server ''
 want "sub sub.yaml" cmp-server --config su
 want "--check-config" cmp-server --config sub.yaml --check
+
+want "prepare run" cmp-bench ''
+want "prepare run" cmp-bench --json ''
+want "run" cmp-bench r
+want "--help --json --version" cmp-bench --
+for command in prepare run; do
+    options=$(cmp-bench --help | sed -n "s/^  $command //p" | grep -oE -e '--[a-z-]+')
+    want "$(printf '%s\n' --help --json --version $options | LC_ALL=C sort | paste -s -d ' ')" cmp-bench "$command" --
+done
+workloads=$(cmp-bench --help | sed -n 's/^    \([a-z][a-z0-9-]*\)  .*/\1/p' | LC_ALL=C sort | paste -s -d ' ')
+want "$workloads" cmp-bench prepare --workload ''
+want "cr-sig" cmp-bench prepare --workload c
+want "sub sub.yaml" cmp-bench run --pack su
+want "sub" cmp-bench run --fdatasync su
+want "" cmp-bench run --connections ''
 exit $status
 END

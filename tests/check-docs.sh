@@ -83,6 +83,26 @@ sed -n 's/^\.It Ic //p' "$man/cmp-admin.8" |
     sed 's/Fl -/--/g; s/Ar //g; s/Oo /[/g; s/ Oc/]/g; s/ Ns \.\.\./.../g' >"$tmp/have"
 compare "commands of cmp-admin(8)"
 
+# Of cmp-bench: each command's options under its own headings, the common ones before, the workloads with their words.
+"$build/cmp-bench" --help >"$tmp/help"
+# bench_page FROM TO: the options between two headings of the page.
+bench_page() { sed -n "/^\.Sh $1/,/^\.Sh $2/s/^\.It Fl -/--/p" "$man/cmp-bench.1"; }
+sed '/^  [a-z]/,$d' "$tmp/help" | options >"$tmp/want"
+bench_page DESCRIPTION WORKLOADS | options >"$tmp/have"
+compare "options of cmp-bench(1)"
+# Values are compared too: --rate R.
+# bench_command VERB FROM TO
+bench_command() {
+    sed -n "s/^  $1 //p" "$tmp/help" | tr -d '[]' | sed 's/ --/\n--/g' >"$tmp/want"
+    bench_page "$2" "$3" | sed 's/ Ar / /' >"$tmp/have"
+    compare "options of cmp-bench $1"
+}
+bench_command prepare PREPARING RUNNING
+bench_command run RUNNING 'THE LIMIT'
+sed -n 's/^    \([a-z][a-z0-9-]*\)  *\(.*\)$/\1 \2/p' "$tmp/help" >"$tmp/want"
+sed -n '/^\.Sh WORKLOADS/,/^\.Sh PREPARING/p' "$man/cmp-bench.1" | sed -n '/^\.It Cm /{s///;N;s/\n/ /;p;}' >"$tmp/have"
+compare "workloads of cmp-bench(1)"
+
 # ---- reasons ---------------------------------------------------------------------------------------------------
 # All columns of errors.md but the last are the table's; the last one says what to do.
 "$build/tests/docs/print_tables" reasons >"$tmp/want"
