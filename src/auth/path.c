@@ -86,7 +86,7 @@ int cmpsrv_path_cert_decode_key(const CMPSRV_AUTH_INPUT *in, CMPSRV_PATH_CERT *c
     char name[32];
 
     return cmpsrv_der_get(&spki, DER_SEQUENCE, &content) &&
-           cmpsrv_pubkey_decode(in->libctx, in->propq, content, &cert->key, name, why);
+           cmpsrv_pubkey_decode(in->libctx, in->propq, in->curves, content, &cert->key, name, why);
 }
 
 /* ---- what may belong together ------------------------------------------------------------------

@@ -26,7 +26,8 @@ int cmpsrv_decide_key(const CMPSRV_POLICY_INPUT *in, CMPSRV_DECISION *d, CMPSRV_
         return cmpsrv_fail(why, "out of memory");
     if (cmpsrv_slice_eq(cmpsrv_bytes_slice(&d->spki), in->ca_spki))
         return cmpsrv_refuse(why, CMPSRV_R_BAD_KEY, "public key: it is the CA's");
-    if (!cmpsrv_pubkey_decode(in->libctx, in->propq, in->request->spki, &d->key, name, why))
+    if (!cmpsrv_pubkey_decode(in->libctx, in->propq, in->curves, in->request->spki, &d->key, name,
+                              why))
         return 0;
     if (cmpsrv_key_is_rsa(d->key) && EVP_PKEY_get_bits(d->key) < t->alias->min_rsa_bits)
         return cmpsrv_refuse(why, CMPSRV_R_BAD_KEY, "public key: %s, and min_rsa_bits is %lld",

@@ -188,6 +188,7 @@ int cmpsrv_handle_cert_decide(CMPSRV_REQUEST *req)
     CMPSRV_POLICY_INPUT in = {
         .libctx = req->srv->libctx,
         .propq = req->srv->propq,
+        .curves = req->srv->curves,
         .target = &req->target,
         .request = &req->view.cert,
         .now = req->now,

@@ -118,6 +118,7 @@ static int stage_authenticate(CMPSRV_REQUEST *req)
     CMPSRV_AUTH_INPUT in = {
         .libctx = req->srv->libctx,
         .propq = req->srv->propq,
+        .curves = req->srv->curves,
         .msg = &req->msg,
         .alias = req->alias,
         .ca = req->target.ca,

@@ -28,6 +28,7 @@ CMPSRV_EXPORT CMPSRV_SERVER *CMPSRV_SERVER_new(OSSL_LIB_CTX *libctx, const char 
     if ((srv->metrics = cmpsrv_metrics_new(cmpsrv_stage_name)) == NULL ||
         (srv->attempts = cmpsrv_attempts_new()) == NULL ||
         (propq != NULL && (srv->propq = OPENSSL_strdup(propq)) == NULL) ||
+        (srv->curves = cmpsrv_curves_new(libctx, propq)) == NULL ||
         !cmpsrv_server_set_node(srv, "cmp-server")) {
         CMPSRV_SERVER_free(srv);
         return NULL;
@@ -44,6 +45,7 @@ CMPSRV_EXPORT void CMPSRV_SERVER_free(CMPSRV_SERVER *srv)
     cmpsrv_metrics_free(srv->metrics);
     cmpsrv_attempts_free(srv->attempts);
     pthread_mutex_destroy(&srv->lock);
+    cmpsrv_curves_free(srv->curves);
     OPENSSL_free(srv->propq);
     OPENSSL_free(srv->node);
     OPENSSL_free(srv->error);

@@ -45,7 +45,8 @@ typedef struct cmpsrv_attempts_st CMPSRV_ATTEMPTS;
 struct cmpsrv_server_st {
     OSSL_LIB_CTX *libctx;
     char *propq;
-    pthread_mutex_t lock; /* of snapshot */
+    CMPSRV_CURVES *curves; /* of libctx */
+    pthread_mutex_t lock;  /* of snapshot */
     CMPSRV_SNAPSHOT *snapshot;
     CMPSRV_STORE *store;
     CMPSRV_METRICS *metrics;

@@ -105,7 +105,7 @@ static void show_key(SHOW *s, const SHOW_TYPE *t, CMPSRV_SLICE content)
     char name[32];
 
     (void)t;
-    if (cmpsrv_pubkey_decode(NULL, NULL, content, &key, name, NULL))
+    if (cmpsrv_pubkey_decode(NULL, NULL, NULL, content, &key, name, NULL))
         show_text(s, "key", name);
     EVP_PKEY_free(key);
     ERR_clear_error();

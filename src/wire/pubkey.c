@@ -26,19 +26,22 @@
 typedef struct {
     OSSL_LIB_CTX *libctx;
     const char *propq;
+    const CMPSRV_CURVES *curves;
     CMPSRV_SLICE parameters; /* TLV, or absent */
     CMPSRV_SLICE octets;     /* of subjectPublicKey */
     CMPSRV_REFUSAL *why;
 } SPKI;
 
-/* A public key of `type` from its parameters. NULL with the error queue filled. */
-static EVP_PKEY *key_from_params(const SPKI *s, const char *type, OSSL_PARAM *params)
+/* A key of `type` from its parameters; `selection` EVP_PKEY_PUBLIC_KEY, or _KEY_PARAMETERS for one
+ * without a point. NULL with the error queue filled. */
+static EVP_PKEY *key_from_params(OSSL_LIB_CTX *libctx, const char *propq, const char *type,
+                                 int selection, OSSL_PARAM *params)
 {
-    EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_name(s->libctx, type, s->propq);
+    EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_name(libctx, type, propq);
     EVP_PKEY *key = NULL;
 
     if (ctx != NULL && EVP_PKEY_fromdata_init(ctx) > 0)
-        EVP_PKEY_fromdata(ctx, &key, EVP_PKEY_PUBLIC_KEY, params);
+        EVP_PKEY_fromdata(ctx, &key, selection, params);
     EVP_PKEY_CTX_free(ctx);
     return key;
 }
@@ -95,7 +98,7 @@ static EVP_PKEY *build_rsa(const SPKI *s, const char *type, CMPSRV_SLICE n, CMPS
         OSSL_PARAM_BLD_push_BN(bld, OSSL_PKEY_PARAM_RSA_N, bn_n) &&
         OSSL_PARAM_BLD_push_BN(bld, OSSL_PKEY_PARAM_RSA_E, bn_e) && push_pss(bld, pss) &&
         (params = OSSL_PARAM_BLD_to_param(bld)) != NULL)
-        key = key_from_params(s, type, params);
+        key = key_from_params(s->libctx, s->propq, type, EVP_PKEY_PUBLIC_KEY, params);
     if (key == NULL)
         cmpsrv_fail(s->why, "cannot build the %s key", type);
     OSSL_PARAM_free(params);
@@ -173,20 +176,52 @@ static int is_point(CMPSRV_SLICE point, size_t field)
     return (point.p[0] == 0x02 || point.p[0] == 0x03) && point.n == 1 + field;
 }
 
-static int build_ec(const SPKI *s, const char *curve, EVP_PKEY **key)
+struct cmpsrv_curves_st {
+    EVP_PKEY *keys[CMPSRV_ARRAY_SIZE(curves)]; /* without a point; NULL: no provider has it */
+};
+
+static EVP_PKEY *new_curve(OSSL_LIB_CTX *libctx, const char *propq, const char *curve)
 {
     char group[8];
-    OSSL_PARAM params[3];
+    OSSL_PARAM params[2];
 
     snprintf(group, sizeof(group), "%s", curve);
     params[0] = OSSL_PARAM_construct_utf8_string(OSSL_PKEY_PARAM_GROUP_NAME, group, 0);
-    params[1] = OSSL_PARAM_construct_octet_string(OSSL_PKEY_PARAM_PUB_KEY, (void *)s->octets.p,
-                                                  s->octets.n);
-    params[2] = OSSL_PARAM_construct_end();
-    if ((*key = key_from_params(s, "EC", params)) != NULL)
-        return 1;
+    params[1] = OSSL_PARAM_construct_end();
+    return key_from_params(libctx, propq, "EC", EVP_PKEY_KEY_PARAMETERS, params);
+}
+
+CMPSRV_CURVES *cmpsrv_curves_new(OSSL_LIB_CTX *libctx, const char *propq)
+{
+    CMPSRV_CURVES *c = OPENSSL_zalloc(sizeof(*c));
+
+    for (size_t i = 0; c != NULL && i < CMPSRV_ARRAY_SIZE(curves); i++)
+        c->keys[i] = new_curve(libctx, propq, curves[i].name);
     ERR_clear_error();
-    return cmpsrv_refuse(s->why, CMPSRV_R_BAD_KEY, "the EC point is not on %s", curve);
+    return c;
+}
+
+void cmpsrv_curves_free(CMPSRV_CURVES *c)
+{
+    for (size_t i = 0; c != NULL && i < CMPSRV_ARRAY_SIZE(curves); i++)
+        EVP_PKEY_free(c->keys[i]);
+    OPENSSL_free(c);
+}
+
+/* `curve`: of the table. */
+static int build_ec(const SPKI *s, size_t curve, EVP_PKEY **key)
+{
+    EVP_PKEY *prepared = s->curves == NULL ? NULL : s->curves->keys[curve];
+    EVP_PKEY *made = prepared != NULL ? EVP_PKEY_dup(prepared)
+                                      : new_curve(s->libctx, s->propq, curves[curve].name);
+
+    if (made != NULL && EVP_PKEY_set1_encoded_public_key(made, s->octets.p, s->octets.n) > 0) {
+        *key = made;
+        return 1;
+    }
+    EVP_PKEY_free(made);
+    ERR_clear_error();
+    return cmpsrv_refuse(s->why, CMPSRV_R_BAD_KEY, "the EC point is not on %s", curves[curve].name);
 }
 
 static int decode_ec(const SPKI *s, EVP_PKEY **key, char name[32])
@@ -201,7 +236,7 @@ static int decode_ec(const SPKI *s, EVP_PKEY **key, char name[32])
             return cmpsrv_refuse(s->why, CMPSRV_R_BAD_KEY,
                                  "RFC 5480 2.2: EC point of %zu octets does not fit %s",
                                  s->octets.n, curves[i].name);
-        if (!build_ec(s, curves[i].name, key))
+        if (!build_ec(s, i, key))
             return 0;
         snprintf(name, 32, "ec:%s", curves[i].name);
         return 1;
@@ -298,10 +333,11 @@ static const struct {
     {OID_INIT("\x2b\x65\x71"), decode_ed448},
 };
 
-int cmpsrv_pubkey_decode(OSSL_LIB_CTX *libctx, const char *propq, CMPSRV_SLICE spki_content,
-                         EVP_PKEY **key, char name[32], CMPSRV_REFUSAL *why)
+int cmpsrv_pubkey_decode(OSSL_LIB_CTX *libctx, const char *propq, const CMPSRV_CURVES *curves_of,
+                         CMPSRV_SLICE spki_content, EVP_PKEY **key, char name[32],
+                         CMPSRV_REFUSAL *why)
 {
-    SPKI s = {.libctx = libctx, .propq = propq, .why = why};
+    SPKI s = {.libctx = libctx, .propq = propq, .curves = curves_of, .why = why};
     EVP_PKEY *made = NULL;
     char made_name[32], text[128];
     CMPSRV_SLICE oid;

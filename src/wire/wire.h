@@ -217,16 +217,23 @@ void cmpsrv_extension_put_built(CMPSRV_DERW *w, CMPSRV_SLICE oid, int critical, 
 /* ---- pubkey.c: SubjectPublicKeyInfo -------------------------------------------------------------
  */
 
+/* The named curves of one library context, set up once: that takes OpenSSL three times as long as
+ * reading a point on one. Immutable, for any thread; NULL stands for none. */
+typedef struct cmpsrv_curves_st CMPSRV_CURVES;
+CMPSRV_CURVES *cmpsrv_curves_new(OSSL_LIB_CTX *libctx, const char *propq);
+void cmpsrv_curves_free(CMPSRV_CURVES *c);
 /*
  * Decodes content octets of a SubjectPublicKeyInfo after checking its shape by table: RSA (NULL or
  * absent parameters, modulus odd, 512..16384 bits, 3 <= e odd), EC on a named curve (uncompressed
  * or compressed point), Ed25519, Ed448; any other OID by the provider that offers keys of octets
  * under it. Unknown algorithm: UNKNOWN_KEY_ALG; damaged or explicit parameters: BAD_KEY. *name gets
  * "rsa:2048", "rsa-pss:2048", "ec:P-256", "ed25519", or the provider's name in lower case (size
- * 32). The length limits are checked before any arithmetic. The caller frees *key.
+ * 32). The length limits are checked before any arithmetic. `curves` may be NULL. The caller frees
+ * *key.
  */
-int cmpsrv_pubkey_decode(OSSL_LIB_CTX *libctx, const char *propq, CMPSRV_SLICE spki_content,
-                         EVP_PKEY **key, char name[32], CMPSRV_REFUSAL *why);
+int cmpsrv_pubkey_decode(OSSL_LIB_CTX *libctx, const char *propq, const CMPSRV_CURVES *curves,
+                         CMPSRV_SLICE spki_content, EVP_PKEY **key, char name[32],
+                         CMPSRV_REFUSAL *why);
 /* An RSA key, also one for RSASSA-PSS alone. */
 int cmpsrv_key_is_rsa(const EVP_PKEY *key);
 /* Whether a provider offers keys by that name, written as cmpsrv_pubkey_decode writes it. */

@@ -41,7 +41,7 @@ static void check_request(const CMPSRV_CERT_REQUEST *cr)
     MUST(cmpsrv_crmf_reg_token(cr).n <= cr->controls.n + cr->reg_info.n);
     if (cr->subject.p != NULL)
         cmpsrv_name_check(cr->subject, &why);
-    if (cr->spki.p == NULL || !cmpsrv_pubkey_decode(NULL, NULL, cr->spki, &key, name, &why))
+    if (cr->spki.p == NULL || !cmpsrv_pubkey_decode(NULL, NULL, NULL, cr->spki, &key, name, &why))
         return;
     MUST(name[0] != '\0' && EVP_PKEY_get_bits(key) > 0);
     check_popo(cr, key);

@@ -308,7 +308,7 @@ static CMPSRV_REASON decode(CMPSRV_SLICE content, EVP_PKEY *want, const char *na
     CMPSRV_REFUSAL why = {0};
     EVP_PKEY *key = NULL;
     char have[32];
-    int ok = cmpsrv_pubkey_decode(NULL, NULL, content, &key, have, &why);
+    int ok = cmpsrv_pubkey_decode(NULL, NULL, NULL, content, &key, have, &why);
 
     CU_ASSERT(ok == (key != NULL) && ok == (why.reason == CMPSRV_R_NONE));
     if (want != NULL) {

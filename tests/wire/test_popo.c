@@ -290,7 +290,7 @@ static CMPSRV_REASON verify_input_case(const INPUT_CASE *c, const CMPSRV_POPO_RU
     int ok;
 
     CU_ASSERT_FATAL(cmpsrv_crmf_parse(cmpsrv_bytes_slice(&der), &cr, &why));
-    CU_ASSERT_FATAL(cmpsrv_pubkey_decode(NULL, NULL, cr.spki, &key, name, &why));
+    CU_ASSERT_FATAL(cmpsrv_pubkey_decode(NULL, NULL, NULL, cr.spki, &key, name, &why));
     ok = cmpsrv_popo_verify(NULL, NULL, &cr, key, rules, &why);
     CU_ASSERT_EQUAL(ERR_peek_error(), 0);
     CU_ASSERT_EQUAL(ok, why.reason == CMPSRV_R_NONE);

@@ -25,7 +25,7 @@ static CMPSRV_REASON decode(CMPSRV_SLICE content, EVP_PKEY **key, char name[32])
     CMPSRV_REFUSAL why = {0};
     EVP_PKEY *k = NULL;
     char n[32] = "untouched";
-    int ok = cmpsrv_pubkey_decode(NULL, NULL, content, &k, n, &why);
+    int ok = cmpsrv_pubkey_decode(NULL, NULL, NULL, content, &k, n, &why);
 
     CU_ASSERT_EQUAL(ERR_peek_error(), 0);
     CU_ASSERT_EQUAL(ok, why.reason == CMPSRV_R_NONE);
