@@ -18,6 +18,12 @@ tests_store_test_faults_CPPFLAGS = $(STORE_TEST_CPPFLAGS)
 tests_store_test_faults_LDADD = $(LIBS_store) $(CUNIT_LIBS)
 endif
 
+# For measuring by hand.
+check_PROGRAMS += tests/store/bench_store
+tests_store_bench_store_SOURCES = tests/store/bench_store.c tests/store/typical.h
+tests_store_bench_store_CPPFLAGS = $(TEST_CPPFLAGS)
+tests_store_bench_store_LDADD = $(LIBS_store)
+
 # LD_PRELOAD module that makes disks fail; without the sanitizers, to load into any program.
 check_LTLIBRARIES += tests/store/faultshim.la
 tests_store_faultshim_la_SOURCES = tests/store/faultshim.c
