@@ -288,8 +288,8 @@ static CMPSRV_COMMIT issue_unique(CMPSRV_STORE *s, unsigned id, const char *enti
 
     strcpy(r->end_entity, entity);
     r->status = CMPSRV_CERT_ACTIVE;
-    number_to(r->spki_hash, CMPSRV_HASH, key);
-    number_to(r->subject_hash, CMPSRV_HASH, subject);
+    number_to(r->spki_hash, CMPSRV_HASH_KEPT, key);
+    number_to(r->subject_hash, CMPSRV_HASH_KEPT, subject);
     c.v[0].u.cert_unique = unique;
     out = cmpsrv_store_commit(s, &c, &why);
     CU_ASSERT_EQUAL(why.reason, CMPSRV_R_NONE);
@@ -306,8 +306,8 @@ static int taken(CMPSRV_STORE *s, const unsigned char *ca_id, const char *entity
     int ok;
 
     strcpy(like.end_entity, entity);
-    number_to(like.spki_hash, CMPSRV_HASH, key);
-    number_to(like.subject_hash, CMPSRV_HASH, subject);
+    number_to(like.spki_hash, CMPSRV_HASH_KEPT, key);
+    number_to(like.subject_hash, CMPSRV_HASH_KEPT, subject);
     ok = cmpsrv_store_cert_taken(s, ca_id, unique, &like, &bits, NULL);
     return ok == 1 ? (int)bits : ok;
 }
