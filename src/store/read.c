@@ -177,7 +177,7 @@ int cmpsrv_store_entity_by_subject(CMPSRV_STORE *s, const unsigned char subject_
                                    CMPSRV_ENTITY_CB cb, void *arg, CMPSRV_END_ENTITY_ROW *out,
                                    CMPSRV_REFUSAL *why)
 {
-    CMPSRV_SQLV v[] = {cmpsrv_sql_kept(subject_hash)};
+    CMPSRV_SQLV v[] = {cmpsrv_sql_blob(subject_hash, CMPSRV_HASH)};
     TAKER t = {.entity = out, .entity_cb = cb, .arg = arg, .why = why};
     int failed = read_rows(s, CMPSRV_ST_ENTITY_BY_SUBJECT, v, CMPSRV_ARRAY_SIZE(v),
                            take_only_entity, &t, why) < 0;
