@@ -119,9 +119,9 @@ static const char *check_row(const struct verify *v, const CMPSRV_CERT_ROW *row)
     if (view.not_after != row->not_after)
         return "not_after is not the certificate's";
     if (!cmpsrv_name_hash(view.subject, hash, NULL) ||
-        memcmp(hash, row->subject_hash, CMPSRV_HASH) != 0)
+        memcmp(hash, row->subject_hash, CMPSRV_HASH_KEPT) != 0)
         return "subject_hash is not the certificate's";
-    if (!cmpsrv_sha256(view.spki, hash) || memcmp(hash, row->spki_hash, CMPSRV_HASH) != 0)
+    if (!cmpsrv_sha256(view.spki, hash) || memcmp(hash, row->spki_hash, CMPSRV_HASH_KEPT) != 0)
         return "spki_hash is not the certificate's";
     if (ca == NULL)
         return NULL; /* a CA that is no longer configured */

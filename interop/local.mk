@@ -1,5 +1,6 @@
 EXTRA_DIST += \
     interop/README.md \
+    interop/audit_text.py \
     interop/conftest.py \
     interop/der.py \
     interop/forge.py \

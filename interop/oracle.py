@@ -53,8 +53,8 @@ def judge(journals, database):
         if answer.body == "pkiconf" or (answer.cert and answer.implicit):
             final.add(answer.tid)
     with contextlib.closing(sqlite3.connect(f"file:{database}?mode=ro", uri=True)) as db:
-        rows = db.execute("SELECT ca_id, serial, der, alias, tid, status FROM certificate").fetchall()
-        spent = db.execute("SELECT alias, tid, serial FROM tid_spent").fetchall()
+        rows = db.execute("SELECT n, serial, der, status FROM certificate").fetchall()
+        spent = db.execute("SELECT a.name, t.tid, t.certificate FROM tid t JOIN alias a ON a.n = t.alias").fetchall()
         if db.execute("PRAGMA integrity_check").fetchall() != [("ok",)]:
             wrong.append("the database is damaged")
         if db.execute("PRAGMA foreign_key_check").fetchall():
@@ -66,11 +66,10 @@ def judge(journals, database):
             wrong.append(f"the certificate recorded under serial {row[1].hex()} is another one, or none")
     if len(serials) != len(set(serials)):
         wrong.append("a serial number stands twice")
-    tids = [(row[3], row[4]) for row in rows] + [(s[0], s[1]) for s in spent]
-    if len(tids) != len(set(tids)):
+    if len(spent) != len({s[:2] for s in spent}):
         wrong.append("a transactionID got two certificates")
-    by_tid = {row[4]: row[1] for row in rows}
-    by_tid.update({s[1]: s[2] for s in spent})
+    serial_by_n = {row[0]: row[1] for row in rows}
+    by_tid = {s[1]: serial_by_n.get(s[2]) for s in spent}
     for cert, answered in received.items():
         row = stored.get(cert)
         if row is None:
@@ -80,7 +79,7 @@ def judge(journals, database):
         for tid in answered:
             if by_tid.get(tid) != row[1]:
                 wrong.append(f"transactionID {tid.hex()} is not recorded with its certificate")
-    active = {row[1] for row in rows if row[5] == ACTIVE}
+    active = {row[1] for row in rows if row[3] == ACTIVE}
     for tid in final:
         if by_tid.get(tid) not in active:
             wrong.append(f"transactionID {tid.hex()} was confirmed, and its certificate is not active")

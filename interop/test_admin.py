@@ -76,8 +76,8 @@ def test_store_verify_finds_what_was_changed(server, keys):
     assert done.returncode == 1 and server.serial in done.stderr
 
 
-@pytest.mark.parametrize("sql", ["UPDATE audit SET record = replace(record, 'issued', 'nothing') WHERE seq = 2",
-                                 "DELETE FROM audit WHERE seq = 2"])
+@pytest.mark.parametrize("sql", ["UPDATE audit SET record = CAST(record || ' ' AS BLOB) WHERE id % 4294967296 = 2",
+                                 "DELETE FROM audit WHERE id % 4294967296 = 2"])
 def test_audit_verify_finds_what_was_changed(server, keys, sql):
     server.enrol(keys("ec:P-384"), "other", implicit=True)
     server.admin("audit", "verify")
@@ -95,7 +95,7 @@ def test_audit_heads_find_an_older_copy(server, keys, tmp_path):
     server.stop()
     heads = [row["head"] for row in json.loads(server.admin("audit", "verify", "--json").stdout)]
     server.admin("crl", "generate", "ManagementCA")
-    assert len(heads) == 1 and heads[0] in {r[0] for r in server.query("SELECT lower(hex(hash)) FROM audit")}
+    assert len(heads) == 1 and heads[0][:16] in {r[0] for r in server.query("SELECT lower(hex(hash)) FROM audit")}
     server.admin("audit", "verify", "--head", heads[0])
     for rest in server.dir.glob("cmp-server.db*"):
         rest.unlink()

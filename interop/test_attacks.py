@@ -256,7 +256,7 @@ def test_a_certificate_sent_again_supersedes_its_owners(make_server, keys):
     again = server.enrol(keys(), "DEVICE", implicit=True)[2]
     assert again.cert == first.cert
     assert [status(server, a.x509().serial_number) for a in (other, old, first)] == [ACTIVE, REVOKED, ACTIVE]
-    record = json.loads(server.query("SELECT record FROM audit ORDER BY seq DESC")[0][0])
+    record = json.loads(server.query("SELECT audit_text(record) FROM audit ORDER BY id DESC")[0][0])
     assert (record["event"], record["entity"]) == ("resent", "device"), record
 
 

@@ -418,7 +418,7 @@ def test_what_the_operator_does_is_audited(server):
     server.admin("entity", "set", "audited", "--status", "failed")
     server.admin("entity", "delete", "audited")
     assert server.admin("entity", "show", "audited", check=False).returncode == 1
-    records = [json.loads(r[0]) for r in server.query("SELECT record FROM audit")]
+    records = [json.loads(r[0]) for r in server.query("SELECT audit_text(record) FROM audit")]
     assert [r["event"] for r in records if r.get("entity") == "audited"] == ["entity added", "entity changed", "entity deleted"]
     server.admin("audit", "verify")
 

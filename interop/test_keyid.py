@@ -88,7 +88,7 @@ def test_the_certificate_profile(server, keys, kid, want):
 def test_one_name_for_all_three(server, keys):
     answer = ask(server, keys, "all", b"KeyId1")
     assert answer.status == 0 and days(answer) == 10
-    assert server.query("SELECT name FROM ca WHERE id = (SELECT ca_id FROM certificate WHERE der = ?)", answer.cert) == [("KeyId1",)]
+    assert server.query("SELECT name FROM ca WHERE n = (SELECT ca FROM certificate WHERE der = ?)", answer.cert) == [("KeyId1",)]
 
 
 def test_the_ca_and_its_secret(server, keys):

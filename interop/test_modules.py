@@ -332,7 +332,7 @@ def test_a_transaction_under_a_signature(server, keys):
 
 def module_of(server, answer):
     serial = f"{answer.x509().serial_number:040x}"
-    return next(r["module"] for r in map(json.loads, (row[0] for row in server.query("SELECT record FROM audit ORDER BY seq DESC")))
+    return next(r["module"] for r in map(json.loads, (row[0] for row in server.query("SELECT audit_text(record) FROM audit ORDER BY id DESC")))
                 if r.get("serial") == serial)
 
 

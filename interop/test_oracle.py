@@ -45,20 +45,21 @@ def test_what_is_right(history):
 
 DAMAGES = [
     ("a lost certificate", ["DELETE FROM certificate WHERE end_entity = 'implicit'"], "not in the store"),
-    ("all lost", ["DELETE FROM certificate", "DELETE FROM tid_spent"], "not in the store"),
+    ("all lost", ["DELETE FROM certificate", "DELETE FROM tid"], "not in the store"),
     ("one octet", ["UPDATE certificate SET der = CAST(substr(der, 1, length(der) - 1) || x'00' AS BLOB)"
                    " WHERE end_entity = 'confirmed'"], "not in the store"),
     ("no certificate at all", ["UPDATE certificate SET der = x'3000' WHERE end_entity = 'lost'"], "or none"),
     ("another serial", ["UPDATE certificate SET serial = x'01' WHERE end_entity = 'implicit'"], "is another one"),
-    ("a forgotten transactionID", ["DELETE FROM tid_spent"], "not recorded with its certificate"),
-    ("another transactionID", ["UPDATE certificate SET tid = zeroblob(16) WHERE end_entity = 'implicit'"],
+    ("a forgotten transactionID", ["DELETE FROM tid"], "not recorded with its certificate"),
+    ("another transactionID", ["UPDATE tid SET tid = zeroblob(16) WHERE certificate = (SELECT n FROM certificate WHERE end_entity = 'implicit')"],
      "not recorded with its certificate"),
     ("a certConf that was lost", ["UPDATE certificate SET status = 0 WHERE end_entity = 'confirmed'"], "not active"),
     ("a revoked one", ["UPDATE certificate SET status = 2 WHERE end_entity = 'implicit'"], "not active"),
     ("a transactionID with two certificates",
-     ["UPDATE tid_spent SET tid = (SELECT tid FROM certificate WHERE end_entity = 'implicit')"], "two certificates"),
-    ("a serial twice", ["INSERT INTO certificate SELECT zeroblob(32), serial, der, status, issued_at, revoked_at, reason,"
-                        " not_after, end_entity, subject_hash, spki_hash, identity, alias, zeroblob(16), node"
+     ["ALTER TABLE tid RENAME TO unique_tid", "CREATE TABLE tid AS SELECT * FROM unique_tid",
+      "INSERT INTO tid SELECT tid, alias, certificate + 1 FROM tid"], "two certificates"),
+    ("a serial twice", ["INSERT INTO certificate SELECT n + 99, ca + 99, serial, der, status, issued_at, revoked_at, reason,"
+                        " not_after, end_entity, subject_hash, spki_hash, alias, node"
                         " FROM certificate WHERE end_entity = 'implicit'"], "serial number stands twice"),
     ("a dangling reference", ["DELETE FROM ca"], "dangles"),
 ]

@@ -287,7 +287,7 @@ def test_superseded(server, keys):
     crl = forge.x509.load_der_x509_crl((server.dir / "issuing.crl").read_bytes())
     old = next(c for c in server.certs("--entity", name) if c["status"] == "revoked")
     assert crl.get_revoked_certificate_by_serial_number(int(old["serial"], 16)) is not None
-    records = [json.loads(r[0]) for r in server.query("SELECT record FROM audit WHERE record LIKE '%superseded%'")]
+    records = [json.loads(r[0]) for r in server.query("SELECT audit_text(record) FROM audit WHERE audit_text(record) LIKE '%superseded%'")]
     assert [r["serial"] for r in records if r["entity"] == name and r["event"] == "superseded"] == [old["serial"]]
 
 

@@ -106,7 +106,7 @@ def test_another_identity_is_another_transaction(server, keys):
 def test_the_audit_names_the_ra(server, keys):
     answer = ask(server, server.line1, keys)[1]
     serial = f"{answer.x509().serial_number:040x}"
-    records = [json.loads(r[0]) for r in server.query("SELECT record FROM audit")]
+    records = [json.loads(r[0]) for r in server.query("SELECT audit_text(record) FROM audit")]
     record = next(r for r in records if r.get("serial") == serial)
     assert (record["module"], record["source"], record["identity"]) == ("EndEntityCertificate", "ca:ManagementCA", "CN=line1")
 
@@ -299,5 +299,5 @@ def test_stock_client_signs(server, keys, tmp_path, cmd, kind, alias):
     assert done.returncode == 0, done.stderr
     cert = x509.load_pem_x509_certificate((tmp_path / "cert.pem").read_bytes())
     der = cert.public_bytes(forge.serialization.Encoding.DER)
-    assert server.query("SELECT status, identity FROM certificate WHERE der = ?", der) == [
+    assert server.query("SELECT c.status, t.identity FROM certificate c JOIN txn t USING (serial) WHERE c.der = ?", der) == [
         (1, hashlib.sha256(server.signer(name).cert.public_bytes(forge.serialization.Encoding.DER)).digest())]

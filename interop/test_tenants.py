@@ -73,13 +73,13 @@ def victims(server, tenant):
 
 def rows_of(server, tenant):
     """All that belongs to a tenant, as the database has it."""
-    own = server.query("SELECT id FROM ca WHERE name = ?", TENANTS[tenant][0])[0][0]
+    own = server.query("SELECT n FROM ca WHERE name = ?", TENANTS[tenant][0])[0][0]
     everything = {
         "end_entity": server.query("SELECT * FROM end_entity WHERE name LIKE ? OR name = ? ORDER BY name", f"{tenant}-%", f"line {tenant}"),
-        "certificate": server.query("SELECT * FROM certificate WHERE alias LIKE ? ORDER BY serial", f"{tenant}-%"),
+        "certificate": server.query("SELECT * FROM certificate WHERE alias IN (SELECT n FROM alias WHERE name LIKE ?) ORDER BY serial", f"{tenant}-%"),
         "txn": server.query("SELECT * FROM txn WHERE alias LIKE ? AND state <> 3 ORDER BY tid", f"{tenant}-%")}
     if tenant == "y":  # nobody else issues with its CA
-        everything["issued"] = server.query("SELECT serial FROM certificate WHERE ca_id = ? ORDER BY serial", own)
+        everything["issued"] = server.query("SELECT serial FROM certificate WHERE ca = ? ORDER BY serial", own)
     return everything
 
 
@@ -115,7 +115,7 @@ def test_nothing_of_another(server, of, against, identity, body):
         for content, fields in messages:
             answer = server.send(forge.Msg(body, content, implicit=True, **fields).der(credential), f"/cmp/{alias}")
             if grants(answer) and answer.cert:  # its own alias may give it something of its own
-                alias_of, entity = server.query("SELECT alias, end_entity FROM certificate WHERE der = ?", answer.cert)[0]
+                alias_of, entity = server.query("SELECT (SELECT name FROM alias WHERE n = alias), end_entity FROM certificate WHERE der = ?", answer.cert)[0]
                 assert alias_of in aliases_of(of) and not entity.startswith(against + "-"), (alias, entity)
             else:
                 assert not grants(answer), (alias, answer.body)

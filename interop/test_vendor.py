@@ -174,7 +174,7 @@ def granted(answer, body="ip"):
 
 
 def last_reason(server):
-    return [json.loads(r[0]) for r in server.query("SELECT record FROM audit")][-1]
+    return [json.loads(r[0]) for r in server.query("SELECT audit_text(record) FROM audit ORDER BY time, id")][-1]
 
 
 # ---- those who get something -------------------------------------------------------------------------------------

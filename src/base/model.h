@@ -21,6 +21,7 @@
 #define CMPSRV_MAX_SERIAL         20
 #define CMPSRV_OUR_NONCE          16
 #define CMPSRV_HASH               32 /* SHA-256 */
+#define CMPSRV_HASH_KEPT          16 /* of it, where a certificate is only found by it */
 
 /* PKIBody choices, RFC 9810 5.1.2. */
 typedef enum {
@@ -136,10 +137,11 @@ typedef struct cmpsrv_cert_row_st {
     int reason;         /* CRLReason, when revoked */
     int64_t not_after;  /* ms UTC */
     char end_entity[256];
-    unsigned char subject_hash[CMPSRV_HASH];
-    unsigned char spki_hash[CMPSRV_HASH];
-    unsigned char identity[CMPSRV_HASH]; /* binding of who asked for it */
+    unsigned char subject_hash[CMPSRV_HASH]; /* as read: the first CMPSRV_HASH_KEPT octets */
+    unsigned char spki_hash[CMPSRV_HASH];    /* the same */
     char alias[CMPSRV_MAX_ALIAS + 1];
+    /* To be inserted, not read again: */
+    unsigned char identity[CMPSRV_HASH]; /* binding of who asked for it; its transaction has it */
     unsigned char tid[CMPSRV_MAX_TRANSACTION_ID]; /* (alias, tid) is unique, forever */
     size_t tid_len;
 } CMPSRV_CERT_ROW;

@@ -5,8 +5,10 @@
  * record names the heads of the chains before it, so that the chains vouch for each other.
  *
  * hash = SHA-256(prev || L(chain_id) || N(seq) || N(time) || L(node) || L(record)), where N is 8
- * octets big-endian and L the length as N followed by the octets; prev of the first record is 32
- * zero octets. mac = HMAC-SHA-256(key derived from store_key, hash).
+ * octets big-endian and L the length as N followed by the octets; prev, the hash of the record
+ * before, is 32 zero octets for the first. mac = HMAC-SHA-256(key derived from store_key, hash).
+ * Kept are the first octets of hash, which tell where a chain begins to be wrong, and of mac. What
+ * proves that nothing was changed is the head, kept whole: it follows from all records before it.
  */
 #include "config.h"
 
@@ -14,6 +16,7 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <openssl/crypto.h>
@@ -21,6 +24,8 @@
 
 #define MAX_PREDECESSORS 64 /* what is left over is named by the chain after */
 #define PREDECESSORS     ",\"predecessor\":["
+#define HASH_KEPT        8
+#define MAC_KEPT         16
 
 typedef struct {
     const char *chain, *node, *record;
@@ -86,7 +91,7 @@ int cmpsrv_chain_init(CMPSRV_CHAIN *c)
 static int move_head(CMPSRV_TX *tx, int64_t seq, const unsigned char hash[CMPSRV_HASH],
                      CMPSRV_REFUSAL *why)
 {
-    CMPSRV_SQLV v[] = {cmpsrv_sql_text_value(tx->chain.id), cmpsrv_sql_int(seq),
+    CMPSRV_SQLV v[] = {cmpsrv_sql_int(tx->chain.number), cmpsrv_sql_int(seq),
                        cmpsrv_sql_blob(hash, CMPSRV_HASH)};
     CMPSRV_STMT st = seq == 1 ? CMPSRV_ST_HEAD_INSERT : CMPSRV_ST_HEAD_UPDATE;
     int64_t changed = CMPSRV_SQL_RUN(tx->store, tx->conn, st, v, NULL, NULL, why);
@@ -102,24 +107,28 @@ static int append(CMPSRV_TX *tx, const char *record, CMPSRV_REFUSAL *why)
 {
     const CMPSRV_STORE *s = tx->store;
     LINK l = {tx->chain.id, s->node, record, tx->chain.seq + 1, cmpsrv_time_now()};
-    unsigned char hash[CMPSRV_HASH], mac[CMPSRV_HASH];
+    unsigned char hash[CMPSRV_HASH], mac[CMPSRV_HASH], *packed = OPENSSL_malloc(strlen(record) + 1);
+    size_t n = 0;
+    int ok = 0;
 
-    if (!link_hash(&l, tx->chain.head, hash) || (s->audit_key != NULL && !link_mac(s, hash, mac)))
-        return cmpsrv_fail(why, "store: cannot hash an audit record");
+    if (packed == NULL || !cmpsrv_audit_pack(record, packed, &n) ||
+        !link_hash(&l, tx->chain.head, hash) || (s->audit_key != NULL && !link_mac(s, hash, mac))) {
+        cmpsrv_fail(why, "store: cannot hash an audit record");
+    } else {
+        CMPSRV_SQLV v[] = {
+            cmpsrv_sql_int(tx->chain.number),
+            cmpsrv_sql_int(l.seq),
+            cmpsrv_sql_int(l.time),
+            cmpsrv_sql_blob(packed, n),
+            cmpsrv_sql_blob(hash, HASH_KEPT),
+            cmpsrv_sql_blob(s->audit_key == NULL ? NULL : mac, MAC_KEPT),
+        };
 
-    CMPSRV_SQLV v[] = {
-        cmpsrv_sql_text_value(l.chain),
-        cmpsrv_sql_int(l.seq),
-        cmpsrv_sql_blob(tx->chain.head, CMPSRV_HASH),
-        cmpsrv_sql_blob(hash, CMPSRV_HASH),
-        cmpsrv_sql_int(l.time),
-        cmpsrv_sql_text_value(l.node),
-        cmpsrv_sql_text_value(record),
-        cmpsrv_sql_blob(s->audit_key == NULL ? NULL : mac, CMPSRV_HASH),
-    };
-
-    if (CMPSRV_SQL_RUN(s, tx->conn, CMPSRV_ST_AUDIT_INSERT, v, NULL, NULL, why) != 1 ||
-        !move_head(tx, l.seq, hash, why))
+        ok = CMPSRV_SQL_RUN(s, tx->conn, CMPSRV_ST_AUDIT_INSERT, v, NULL, NULL, why) == 1 &&
+             move_head(tx, l.seq, hash, why);
+    }
+    OPENSSL_free(packed);
+    if (!ok)
         return 0;
     tx->chain.seq = l.seq;
     memcpy(tx->chain.head, hash, CMPSRV_HASH);
@@ -190,6 +199,16 @@ static int register_node(CMPSRV_TX *tx, CMPSRV_REFUSAL *why)
                           why) == 1;
 }
 
+static int register_chain(CMPSRV_TX *tx, CMPSRV_REFUSAL *why)
+{
+    CMPSRV_SQLV v[] = {cmpsrv_sql_text_value(tx->chain.id), cmpsrv_sql_text_value(tx->store->node)};
+    CMPSRV_SQLV get[] = {v[0]};
+
+    return CMPSRV_SQL_RUN(tx->store, tx->conn, CMPSRV_ST_CHAIN_INSERT, v, NULL, NULL, why) == 1 &&
+           CMPSRV_SQL_RUN(tx->store, tx->conn, CMPSRV_ST_CHAIN_GET, get, take_int,
+                          &tx->chain.number, why) == 1;
+}
+
 static int vouch(CMPSRV_TX *tx, const PREDECESSORS_SEEN *seen, CMPSRV_REFUSAL *why)
 {
     for (size_t i = 0; i < seen->n; i++) {
@@ -211,8 +230,9 @@ int cmpsrv_chain_open(CMPSRV_TX *tx, CMPSRV_REFUSAL *why)
     if (tx->chain.seq > 0)
         return 1;
     seen.n = 0;
-    if (!register_node(tx, why) || CMPSRV_SQL_RUN(tx->store, tx->conn, CMPSRV_ST_HEAD_UNVOUCHED,
-                                                  limit, note_predecessor, &seen, why) < 0)
+    if (!register_node(tx, why) || !register_chain(tx, why) ||
+        CMPSRV_SQL_RUN(tx->store, tx->conn, CMPSRV_ST_HEAD_UNVOUCHED, limit, note_predecessor,
+                       &seen, why) < 0)
         return 0;
     if ((record = opening_record(tx, &seen)) == NULL)
         cmpsrv_fail(why, "out of memory");
@@ -226,35 +246,57 @@ int cmpsrv_chain_open(CMPSRV_TX *tx, CMPSRV_REFUSAL *why)
  */
 
 typedef struct {
+    CMPSRV_STORE *store;
+    CMPSRV_CONN *conn;
     CMPSRV_AUDIT_CB cb;
     void *arg;
+    CMPSRV_REFUSAL *why;
+    int failed, stop;
 } EACH;
 
 static int give_record(void *arg, const CMPSRV_SQLV *col)
 {
-    const EACH *each = arg;
-    CMPSRV_AUDIT_ROW row = {.chain = col[0].p, .node = col[4].p, .record = col[5].p};
+    EACH *each = arg;
+    char *record = col[5].kind == CMPSRV_SQL_BLOB
+                       ? cmpsrv_audit_unpack(cmpsrv_slice(col[5].p, col[5].n))
+                       : NULL;
+    CMPSRV_AUDIT_ROW row = {.chain = col[0].p, .seq = col[1].i, .time = col[3].i};
 
-    row.seq = col[1].i;
-    row.time = col[3].i;
-    if (col[2].n == CMPSRV_HASH)
-        memcpy(row.hash, col[2].p, CMPSRV_HASH);
-    return each->cb(each->arg, &row);
+    row.node = col[4].p;
+    row.record = record;
+    if (row.chain == NULL || row.node == NULL || record == NULL) {
+        each->failed = 1;
+        return cmpsrv_fail(each->why, "store: an audit record is damaged, or out of memory");
+    }
+    each->stop = !each->cb(each->arg, &row);
+    OPENSSL_free(record);
+    return 0;
+}
+
+/* Sorting needs memory: so it is the numbers that are sorted, and not the records. */
+static int give_by_id(void *arg, const CMPSRV_SQLV *col)
+{
+    EACH *each = arg;
+    CMPSRV_SQLV v[] = {cmpsrv_sql_int(col[0].i)};
+
+    if (CMPSRV_SQL_RUN(each->store, each->conn, CMPSRV_ST_AUDIT_ONE, v, give_record, each,
+                       each->why) < 0)
+        each->failed = 1;
+    return !each->failed && !each->stop;
 }
 
 int cmpsrv_store_audit_each(CMPSRV_STORE *s, int64_t since, CMPSRV_AUDIT_CB cb, void *arg,
                             CMPSRV_REFUSAL *why)
 {
-    CMPSRV_CONN *conn = s->ops->reader(s, why);
     CMPSRV_SQLV v[] = {cmpsrv_sql_int(since)};
-    EACH each = {cb, arg};
-    int64_t n;
+    EACH each = {.store = s, .cb = cb, .arg = arg, .why = why};
 
-    if (conn == NULL)
+    if ((each.conn = s->ops->reader(s, why)) == NULL)
         return -1;
-    n = CMPSRV_SQL_RUN(s, conn, CMPSRV_ST_AUDIT_EACH, v, give_record, &each, why);
-    s->ops->release(s, conn);
-    return n < 0 ? -1 : 1;
+    if (CMPSRV_SQL_RUN(s, each.conn, CMPSRV_ST_AUDIT_SINCE, v, give_by_id, &each, why) < 0)
+        each.failed = 1;
+    s->ops->release(s, each.conn);
+    return each.failed ? -1 : 1;
 }
 
 static int give_head(void *arg, const CMPSRV_SQLV *col)
@@ -271,7 +313,7 @@ int cmpsrv_store_audit_heads(CMPSRV_STORE *s, CMPSRV_AUDIT_CB cb, void *arg, CMP
 {
     CMPSRV_CONN *conn = s->ops->reader(s, why);
     CMPSRV_SQLV v[] = {cmpsrv_sql_int(INT32_MAX)};
-    EACH each = {cb, arg};
+    EACH each = {.cb = cb, .arg = arg};
     int64_t n;
 
     if (conn == NULL)
@@ -284,14 +326,24 @@ int cmpsrv_store_audit_heads(CMPSRV_STORE *s, CMPSRV_AUDIT_CB cb, void *arg, CMP
 /* ---- checking ----------------------------------------------------------------------------------
  */
 
+/* An opening record says that this record is there. */
+typedef struct {
+    char chain[CMPSRV_CHAIN_ID + 1];
+    int64_t seq;
+    unsigned char hash[CMPSRV_HASH];
+    int seen;
+} CLAIM;
+
 typedef struct {
     CMPSRV_STORE *store;
     CMPSRV_CONN *conn;
     CMPSRV_REFUSAL *why;
-    int result;                      /* 1 good so far, 0 bad, -1 failed */
-    char chain[CMPSRV_CHAIN_ID + 1]; /* "": before the first */
-    int64_t seq;                     /* last good record of it */
-    unsigned char hash[CMPSRV_HASH]; /* of that record */
+    CLAIM *claims;                      /* by chain and seq */
+    size_t n_claims, max_claims, claim; /* the first that is not before the last record */
+    int result;                         /* 1 good so far, 0 bad, -1 failed */
+    char chain[CMPSRV_CHAIN_ID + 1];    /* "": before the first */
+    int64_t seq;                        /* last good record of it */
+    unsigned char hash[CMPSRV_HASH];    /* of that record */
     int64_t records;
     const unsigned char *wanted; /* hash of a record that must be there, NULL: none */
     int has_wanted;
@@ -306,10 +358,9 @@ static int bad(WALK *w, const char *chain, int64_t seq, const char *what)
                          cmpsrv_escape(cmpsrv_slice_str(chain), name, sizeof(name)), seq, what);
 }
 
-static int same_hash(const CMPSRV_SQLV *col, const unsigned char hash[CMPSRV_HASH])
+static int is_kept(const CMPSRV_SQLV *col, const unsigned char *octets, size_t n)
 {
-    return col->kind == CMPSRV_SQL_BLOB && col->n == CMPSRV_HASH &&
-           memcmp(col->p, hash, CMPSRV_HASH) == 0;
+    return col->kind == CMPSRV_SQL_BLOB && col->n == n && CRYPTO_memcmp(col->p, octets, n) == 0;
 }
 
 typedef struct {
@@ -318,37 +369,25 @@ typedef struct {
     int whole;
 } FOUND;
 
-static int take_hash(void *arg, const CMPSRV_SQLV *col)
+static int take_head(void *arg, const CMPSRV_SQLV *col)
 {
     FOUND *f = arg;
 
-    if ((f->whole = col[0].kind == CMPSRV_SQL_BLOB && col[0].n == CMPSRV_HASH))
-        memcpy(f->hash, col[0].p, CMPSRV_HASH);
+    f->seq = col[0].i;
+    if ((f->whole = col[1].kind == CMPSRV_SQL_BLOB && col[1].n == CMPSRV_HASH))
+        memcpy(f->hash, col[1].p, CMPSRV_HASH);
     return 0;
 }
 
-static int take_head(void *arg, const CMPSRV_SQLV *col)
-{
-    ((FOUND *)arg)->seq = col[0].i;
-    return take_hash(arg, col + 1);
-}
-
-/* The record (chain, seq) is there and has this hash. */
-static int check_record_at(WALK *w, const char *chain, int64_t seq,
-                           const unsigned char hash[CMPSRV_HASH], const char *missing)
+/* A head whose chain is gone altogether is seen by nobody else. */
+static int check_record_at(WALK *w, const char *chain, int64_t seq)
 {
     CMPSRV_SQLV v[] = {cmpsrv_sql_text_value(chain), cmpsrv_sql_int(seq)};
-    FOUND f = {0};
-    int64_t n = CMPSRV_SQL_RUN(w->store, w->conn, CMPSRV_ST_AUDIT_AT, v, take_hash, &f, w->why);
+    int64_t n = CMPSRV_SQL_RUN(w->store, w->conn, CMPSRV_ST_AUDIT_AT, v, NULL, NULL, w->why);
 
-    if (n < 0) {
+    if (n < 0)
         w->result = -1;
-        return 0;
-    }
-    if (n == 0 || !f.whole)
-        return bad(w, chain, seq, missing);
-    return memcmp(f.hash, hash, CMPSRV_HASH) == 0 ||
-           bad(w, chain, seq, "has not the hash that a later record names");
+    return n > 0 || (n == 0 && bad(w, chain, seq, "missing: the head names it"));
 }
 
 /* The head of the chain that ends here is its last record. */
@@ -374,28 +413,122 @@ static int check_end(WALK *w)
     return 1;
 }
 
-/* Every chain that an opening record names is there, up to the record it names. */
-static int check_predecessors(WALK *w, const char *record)
+/* ---- what opening records say of other chains --------------------------------------------------
+ */
+
+static int add_claim(WALK *w, const CLAIM *claim)
+{
+    if (w->n_claims == w->max_claims) {
+        size_t max = w->max_claims == 0 ? 64 : 2 * w->max_claims;
+        CLAIM *more = OPENSSL_realloc(w->claims, max * sizeof(*more));
+
+        if (more == NULL) {
+            w->result = -1;
+            return cmpsrv_fail(w->why, "out of memory");
+        }
+        w->claims = more;
+        w->max_claims = max;
+    }
+    w->claims[w->n_claims++] = *claim;
+    return 1;
+}
+
+/* Notes each predecessor. 1; 0: this is no opening record, or there is no memory. */
+static int note_claims(WALK *w, const char *record)
 {
     const char *p = strstr(record, PREDECESSORS);
 
     if (strncmp(record, "{\"event\":\"chain\"", 16) != 0 || p == NULL)
-        return bad(w, w->chain, 1, "does not open a chain");
+        return 0;
     for (p += strlen(PREDECESSORS); *p != ']'; p += *p == ',') {
-        char chain[CMPSRV_CHAIN_ID + 1], hex[2 * CMPSRV_HASH + 1];
-        unsigned char hash[CMPSRV_HASH];
-        int64_t seq;
+        CLAIM c = {.seen = 0};
+        char hex[2 * CMPSRV_HASH + 1];
         int used = 0;
 
         if (sscanf(p, "{\"chain\":\"%32[0-9a-f]\",\"seq\":%" SCNd64 ",\"head\":\"%64[0-9a-f]\"}%n",
-                   chain, &seq, hex, &used) != 3 ||
-            used == 0 || cmpsrv_unhex(hex, hash, sizeof(hash)) != CMPSRV_HASH)
-            return bad(w, w->chain, 1, "does not name its predecessors");
-        if (!check_record_at(w, chain, seq, hash, "missing: a later chain names it"))
+                   c.chain, &c.seq, hex, &used) != 3 ||
+            used == 0 || cmpsrv_unhex(hex, c.hash, sizeof(c.hash)) != CMPSRV_HASH ||
+            !add_claim(w, &c))
             return 0;
         p += used;
     }
     return 1;
+}
+
+/* One that is damaged is told of when the walk comes to it. */
+static int take_opening(void *arg, const CMPSRV_SQLV *col)
+{
+    WALK *w = arg;
+    char *record = cmpsrv_audit_unpack(cmpsrv_slice(col[0].p, col[0].n));
+
+    if (record != NULL)
+        note_claims(w, record);
+    OPENSSL_free(record);
+    return w->result == 1;
+}
+
+static int by_chain(const void *a, const void *b)
+{
+    const CLAIM *x = a, *y = b;
+    int order = strcmp(x->chain, y->chain);
+
+    return order != 0 ? order : (x->seq > y->seq) - (x->seq < y->seq);
+}
+
+static int read_claims(WALK *w)
+{
+    if (w->store->ops->run(w->conn, CMPSRV_ST_AUDIT_OPENINGS, NULL, 0, take_opening, w, w->why) < 0)
+        w->result = -1;
+    if (w->n_claims > 0)
+        qsort(w->claims, w->n_claims, sizeof(CLAIM), by_chain);
+    return w->result == 1;
+}
+
+/* The claims of the chain that begins now. */
+static void find_claims(WALK *w)
+{
+    size_t from = 0, to = w->n_claims;
+
+    while (from < to) {
+        size_t mid = from + (to - from) / 2;
+
+        if (strcmp(w->claims[mid].chain, w->chain) < 0)
+            from = mid + 1;
+        else
+            to = mid;
+    }
+    w->claim = from;
+}
+
+static int check_claims(WALK *w, int64_t seq, const unsigned char hash[CMPSRV_HASH])
+{
+    for (; w->claim < w->n_claims; w->claim++) {
+        CLAIM *c = &w->claims[w->claim];
+
+        if (strcmp(c->chain, w->chain) != 0 || c->seq > seq)
+            return 1;
+        if (c->seq == seq && memcmp(c->hash, hash, CMPSRV_HASH) != 0)
+            return bad(w, w->chain, seq, "has not the hash that a later record names");
+        c->seen = c->seq == seq;
+    }
+    return 1;
+}
+
+static int check_all_seen(WALK *w)
+{
+    for (size_t i = 0; i < w->n_claims; i++)
+        if (!w->claims[i].seen)
+            return bad(w, w->claims[i].chain, w->claims[i].seq, "missing: a later chain names it");
+    return 1;
+}
+
+static int opens_chain(WALK *w, const char *record)
+{
+    WALK none = {.store = w->store, .why = w->why, .result = 1};
+    int ok = note_claims(&none, record);
+
+    OPENSSL_free(none.claims);
+    return ok || bad(w, w->chain, 1, "does not open a chain");
 }
 
 static int check_mac(WALK *w, const LINK *l, const unsigned char hash[CMPSRV_HASH],
@@ -411,8 +544,7 @@ static int check_mac(WALK *w, const LINK *l, const unsigned char hash[CMPSRV_HAS
     }
     if (col->kind == CMPSRV_SQL_NULL)
         return bad(w, l->chain, l->seq, "has no HMAC: it was written without store_key");
-    return (col->n == CMPSRV_HASH && CRYPTO_memcmp(col->p, mac, CMPSRV_HASH) == 0) ||
-           bad(w, l->chain, l->seq, "the HMAC is wrong");
+    return is_kept(col, mac, MAC_KEPT) || bad(w, l->chain, l->seq, "the HMAC is wrong");
 }
 
 static int begin_chain(WALK *w, const LINK *l)
@@ -424,41 +556,50 @@ static int begin_chain(WALK *w, const LINK *l)
     memcpy(w->chain, l->chain, sizeof(w->chain));
     w->seq = 0;
     memset(w->hash, 0, sizeof(w->hash));
+    find_claims(w);
     return 1;
 }
 
-static int check_link(void *arg, const CMPSRV_SQLV *col)
+static int check_record(WALK *w, const LINK *l, const CMPSRV_SQLV *col)
 {
-    WALK *w = arg;
-    LINK l = {col[0].p, col[5].p, col[6].p, col[1].i, col[4].i};
     unsigned char hash[CMPSRV_HASH];
 
-    if (col[0].kind != CMPSRV_SQL_TEXT || col[5].kind != CMPSRV_SQL_TEXT ||
-        col[6].kind != CMPSRV_SQL_TEXT || col[5].n != strlen(l.node) ||
-        col[6].n != strlen(l.record))
-        return bad(w, w->chain, w->seq + 1, "is not text");
-    if (strcmp(l.chain, w->chain) != 0 && !begin_chain(w, &l))
+    if (strcmp(l->chain, w->chain) != 0 && !begin_chain(w, l))
         return 0;
-    if (l.seq != w->seq + 1)
+    if (l->seq != w->seq + 1)
         return bad(w, w->chain, w->seq + 1, "missing");
-    if (!same_hash(&col[2], w->hash))
-        return bad(w, w->chain, l.seq, "does not continue the record before it");
-    if (!link_hash(&l, w->hash, hash)) {
+    if (!link_hash(l, w->hash, hash)) {
         w->result = -1;
         return cmpsrv_fail(w->why, "store: cannot hash an audit record");
     }
-    if (!same_hash(&col[3], hash))
-        return bad(w, w->chain, l.seq, "was changed: its hash is wrong");
-    if (!check_mac(w, &l, hash, &col[7]) || (l.seq == 1 && !check_predecessors(w, l.record)))
+    if (!is_kept(&col[2], hash, HASH_KEPT))
+        return bad(w, w->chain, l->seq, "was changed: its hash is wrong");
+    if (!check_mac(w, l, hash, &col[6]) || (l->seq == 1 && !opens_chain(w, l->record)) ||
+        !check_claims(w, l->seq, hash))
         return 0;
-    w->seq = l.seq;
+    w->seq = l->seq;
     memcpy(w->hash, hash, CMPSRV_HASH);
     w->records++;
     w->has_wanted |= w->wanted != NULL && memcmp(w->wanted, hash, CMPSRV_HASH) == 0;
     return 1;
 }
 
-/* A head whose chain is gone altogether is seen by nobody else. */
+static int check_link(void *arg, const CMPSRV_SQLV *col)
+{
+    WALK *w = arg;
+    char *record = cmpsrv_audit_unpack(cmpsrv_slice(col[5].p, col[5].n));
+    LINK l = {col[0].p, col[4].p, record, col[1].i, col[3].i};
+    int ok;
+
+    if (col[0].kind != CMPSRV_SQL_TEXT || col[4].kind != CMPSRV_SQL_TEXT || record == NULL ||
+        col[5].kind != CMPSRV_SQL_BLOB || col[4].n != strlen(l.node))
+        ok = bad(w, w->chain, w->seq + 1, "is not text, or its chain is not known");
+    else
+        ok = check_record(w, &l, col);
+    OPENSSL_free(record);
+    return ok;
+}
+
 static int check_head(void *arg, const CMPSRV_SQLV *col)
 {
     WALK *w = arg;
@@ -467,16 +608,18 @@ static int check_head(void *arg, const CMPSRV_SQLV *col)
     if (col[0].kind != CMPSRV_SQL_TEXT || col[2].n != CMPSRV_HASH)
         return bad(w, col[0].kind == CMPSRV_SQL_TEXT ? col[0].p : none, col[1].i,
                    "the head is damaged");
-    return check_record_at(w, col[0].p, col[1].i, col[2].p, "missing: the head names it");
+    return check_record_at(w, col[0].p, col[1].i);
 }
 
 static void check_all(WALK *w)
 {
     const struct cmpsrv_store_ops *ops = w->store->ops;
 
+    if (!read_claims(w))
+        return;
     if (ops->run(w->conn, CMPSRV_ST_AUDIT_WALK, NULL, 0, check_link, w, w->why) < 0)
         w->result = -1;
-    if (w->result != 1 || !check_end(w))
+    if (w->result != 1 || !check_end(w) || !check_all_seen(w))
         return;
     if (ops->run(w->conn, CMPSRV_ST_HEAD_EACH, NULL, 0, check_head, w, w->why) < 0)
         w->result = -1;
@@ -500,6 +643,7 @@ int cmpsrv_store_audit_verify(CMPSRV_STORE *s, const unsigned char *head, int64_
         w.result = -1;
     }
     s->ops->release(s, w.conn);
+    OPENSSL_free(w.claims);
     if (w.result == 1 && records != NULL)
         *records = w.records;
     return w.result;

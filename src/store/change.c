@@ -126,9 +126,9 @@ static CMPSRV_COMMIT erase_code(CMPSRV_TX *tx, const CMPSRV_CHANGE *c, CMPSRV_RE
 static int64_t is_unconfirmed(CMPSRV_TX *tx, const CMPSRV_CERT_ROW *r, CMPSRV_REFUSAL *why)
 {
     CMPSRV_SQLV v[] = {
-        cmpsrv_sql_blob(r->spki_hash, CMPSRV_HASH),    cmpsrv_sql_text_value(r->alias),
-        cmpsrv_sql_blob(r->ca_id, CMPSRV_HASH),        cmpsrv_sql_blob(r->identity, CMPSRV_HASH),
-        cmpsrv_sql_blob(r->subject_hash, CMPSRV_HASH), cmpsrv_sql_int(r->issued_at),
+        cmpsrv_sql_kept(r->spki_hash),          cmpsrv_sql_text_value(r->alias),
+        cmpsrv_sql_blob(r->ca_id, CMPSRV_HASH), cmpsrv_sql_blob(r->identity, CMPSRV_HASH),
+        cmpsrv_sql_kept(r->subject_hash),       cmpsrv_sql_int(r->issued_at),
     };
 
     return CMPSRV_SQL_RUN(tx->store, tx->conn, CMPSRV_ST_CERT_UNCONFIRMED, v, NULL, NULL, why);
@@ -145,6 +145,28 @@ static int64_t is_taken(CMPSRV_TX *tx, const CMPSRV_CHANGE *c, CMPSRV_REFUSAL *w
     return taken != 0;
 }
 
+/* The transactionID is used from now on: DONE, CONFLICT when it is already. */
+static CMPSRV_COMMIT spend(CMPSRV_TX *tx, const CMPSRV_CERT_ROW *r, CMPSRV_REFUSAL *why)
+{
+    CMPSRV_SQLV v[] = {
+        cmpsrv_sql_text_value(r->alias),
+        cmpsrv_sql_blob(r->tid, r->tid_len),
+        cmpsrv_sql_blob(r->ca_id, CMPSRV_HASH),
+        cmpsrv_sql_blob(r->serial, r->serial_len),
+    };
+
+    return done_if_one(
+        CMPSRV_SQL_RUN(tx->store, tx->conn, CMPSRV_ST_TID_INSERT, v, NULL, NULL, why));
+}
+
+/* Gives the alias a number, if it has none. 1/0. */
+static int number_alias(CMPSRV_TX *tx, const char *name, CMPSRV_REFUSAL *why)
+{
+    CMPSRV_SQLV v[] = {cmpsrv_sql_text_value(name)};
+
+    return CMPSRV_SQL_RUN(tx->store, tx->conn, CMPSRV_ST_ALIAS_PUT, v, NULL, NULL, why) >= 0;
+}
+
 /* What it was decided on is looked at first: a repeated request must be decided again, whatever its
  * serial number is. */
 static CMPSRV_COMMIT insert_cert(CMPSRV_TX *tx, const CMPSRV_CHANGE *c, CMPSRV_REFUSAL *why)
@@ -159,19 +181,18 @@ static CMPSRV_COMMIT insert_cert(CMPSRV_TX *tx, const CMPSRV_CHANGE *c, CMPSRV_R
         used = is_taken(tx, c, why);
     if (used != 0)
         return used < 0 ? CMPSRV_COMMIT_FAILED : CMPSRV_COMMIT_CONFLICT;
+    if (!number_alias(tx, c->u.cert.alias, why))
+        return CMPSRV_COMMIT_FAILED;
     cmpsrv_cert_to_sql(&c->u.cert, v);
     v[CMPSRV_CERT_COLS - 1] = cmpsrv_sql_int(tx->chain.node);
     switch (CMPSRV_SQL_RUN(tx->store, tx->conn, CMPSRV_ST_CERT_INSERT, v, NULL, NULL, why)) {
-    case 1:
-        return CMPSRV_COMMIT_DONE;
+    case 1: /* another node may have taken the transactionID since we looked */
+        return c->u.cert.tid_len == 0 ? CMPSRV_COMMIT_DONE : spend(tx, &c->u.cert, why);
     case 0:
         break;
     default:
         return CMPSRV_COMMIT_FAILED;
     }
-    /* Another node may have taken the transactionID since we looked. */
-    if ((used = tid_used(tx, &c->u.cert, why)) != 0)
-        return used < 0 ? CMPSRV_COMMIT_FAILED : CMPSRV_COMMIT_CONFLICT;
     cmpsrv_refuse(
         why, CMPSRV_R_DUPLICATE_CERT_REQ, "serial number %s is taken",
         cmpsrv_hex(cmpsrv_slice(c->u.cert.serial, c->u.cert.serial_len), serial, sizeof(serial)));
@@ -259,19 +280,8 @@ static CMPSRV_COMMIT delete_txn(CMPSRV_TX *tx, const CMPSRV_CHANGE *c, CMPSRV_RE
 
 static CMPSRV_COMMIT spend_tid(CMPSRV_TX *tx, const CMPSRV_CHANGE *c, CMPSRV_REFUSAL *why)
 {
-    const CMPSRV_CERT_ROW *r = &c->u.cert;
-    CMPSRV_SQLV v[] = {
-        cmpsrv_sql_text_value(r->alias),
-        cmpsrv_sql_blob(r->tid, r->tid_len),
-        cmpsrv_sql_blob(r->ca_id, CMPSRV_HASH),
-        cmpsrv_sql_blob(r->serial, r->serial_len),
-    };
-    int64_t used = tid_used(tx, r, why);
-
-    if (used != 0)
-        return used < 0 ? CMPSRV_COMMIT_FAILED : CMPSRV_COMMIT_CONFLICT;
-    return done_if_one(
-        CMPSRV_SQL_RUN(tx->store, tx->conn, CMPSRV_ST_TID_SPENT, v, NULL, NULL, why));
+    return number_alias(tx, c->u.cert.alias, why) ? spend(tx, &c->u.cert, why)
+                                                  : CMPSRV_COMMIT_FAILED;
 }
 
 static CMPSRV_COMMIT append_audit(CMPSRV_TX *tx, const CMPSRV_CHANGE *c, CMPSRV_REFUSAL *why)

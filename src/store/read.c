@@ -86,9 +86,9 @@ int cmpsrv_store_cert_unconfirmed(CMPSRV_STORE *s, const char *alias,
                                   CMPSRV_CERT_ROW *cert, CMPSRV_REFUSAL *why)
 {
     CMPSRV_SQLV v[] = {
-        cmpsrv_sql_blob(spki_hash, CMPSRV_HASH),    cmpsrv_sql_text_value(alias),
-        cmpsrv_sql_blob(ca_id, CMPSRV_HASH),        cmpsrv_sql_blob(identity, CMPSRV_HASH),
-        cmpsrv_sql_blob(subject_hash, CMPSRV_HASH), cmpsrv_sql_int(now),
+        cmpsrv_sql_kept(spki_hash),          cmpsrv_sql_text_value(alias),
+        cmpsrv_sql_blob(ca_id, CMPSRV_HASH), cmpsrv_sql_blob(identity, CMPSRV_HASH),
+        cmpsrv_sql_kept(subject_hash),       cmpsrv_sql_int(now),
     };
     TAKER t = {.cert = cert, .why = why};
 
@@ -112,8 +112,7 @@ int cmpsrv_cert_taken(CMPSRV_STORE *s, CMPSRV_CONN *conn, const unsigned char ca
 
     for (size_t i = 0; i < CMPSRV_ARRAY_SIZE(looks); i++) {
         CMPSRV_SQLV v[] = {cmpsrv_sql_blob(ca_id, CMPSRV_HASH),
-                           cmpsrv_sql_text_value(like->end_entity),
-                           cmpsrv_sql_blob(looks[i].hash, CMPSRV_HASH)};
+                           cmpsrv_sql_text_value(like->end_entity), cmpsrv_sql_kept(looks[i].hash)};
         int64_t rows = 0;
 
         if (unique & looks[i].bit)

@@ -31,6 +31,11 @@ CMPSRV_SQLV cmpsrv_sql_blob(const void *p, size_t n)
     return v;
 }
 
+CMPSRV_SQLV cmpsrv_sql_kept(const unsigned char hash[CMPSRV_HASH])
+{
+    return cmpsrv_sql_blob(hash, CMPSRV_HASH_KEPT);
+}
+
 /* Octets in a fixed array whose length says whether they are there. */
 static CMPSRV_SQLV optional(const unsigned char *p, size_t n)
 {
@@ -87,12 +92,10 @@ void cmpsrv_cert_to_sql(const CMPSRV_CERT_ROW *r, CMPSRV_SQLV v[CMPSRV_CERT_COLS
     v[6] = cmpsrv_sql_int(r->reason);
     v[7] = cmpsrv_sql_int(r->not_after);
     v[8] = cmpsrv_sql_text_value(r->end_entity);
-    v[9] = hash_value(r->subject_hash);
-    v[10] = hash_value(r->spki_hash);
-    v[11] = hash_value(r->identity);
-    v[12] = cmpsrv_sql_text_value(r->alias);
-    v[13] = optional(r->tid, r->tid_len);
-    v[14] = cmpsrv_sql_int(0);
+    v[9] = cmpsrv_sql_kept(r->subject_hash);
+    v[10] = cmpsrv_sql_kept(r->spki_hash);
+    v[11] = cmpsrv_sql_text_value(r->alias);
+    v[12] = cmpsrv_sql_int(0);
 }
 
 int cmpsrv_cert_from_sql(const CMPSRV_SQLV *col, CMPSRV_CERT_ROW *r, CMPSRV_REFUSAL *why)
@@ -106,12 +109,9 @@ int cmpsrv_cert_from_sql(const CMPSRV_SQLV *col, CMPSRV_CERT_ROW *r, CMPSRV_REFU
     if (take_fixed(&col[0], r->ca_id, CMPSRV_HASH) &&
         take_optional(&col[1], r->serial, sizeof(r->serial), &r->serial_len) &&
         take_text(&col[8], r->end_entity, sizeof(r->end_entity)) &&
-        take_fixed(&col[9], r->subject_hash, CMPSRV_HASH) &&
-        take_fixed(&col[10], r->spki_hash, CMPSRV_HASH) &&
-        take_fixed(&col[11], r->identity, CMPSRV_HASH) &&
-        take_text(&col[12], r->alias, sizeof(r->alias)) &&
-        take_optional(&col[13], r->tid, sizeof(r->tid), &r->tid_len) &&
-        take_bytes(&col[2], &r->der))
+        take_fixed(&col[9], r->subject_hash, CMPSRV_HASH_KEPT) &&
+        take_fixed(&col[10], r->spki_hash, CMPSRV_HASH_KEPT) &&
+        take_text(&col[11], r->alias, sizeof(r->alias)) && take_bytes(&col[2], &r->der))
         return 1;
     cmpsrv_cert_row_clear(r);
     return cmpsrv_fail(why, "store: a certificate row is damaged, or out of memory");

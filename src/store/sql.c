@@ -3,7 +3,8 @@
  * All SQL that more than one database takes: the schema as a list of migrations, and the statements
  * by name. Knows the tables, not who asks. SQLite and PostgreSQL both take these texts: parameters
  * are $n (sqlite.c turns them into ?n), integers are BIGINT, and a database without a type BLOB
- * gets one as a domain before the first migration.
+ * gets one as a domain before the first migration. Two words are SQLite's, and another database
+ * reads them so: INTEGER PRIMARY KEY is a BIGINT that numbers the rows, WITHOUT ROWID is nothing.
  */
 #include "config.h"
 
@@ -74,8 +75,72 @@ static const char schema_5[] =
     "ALTER TABLE txn ADD COLUMN must_confirm BIGINT NOT NULL DEFAULT 0;"
     "CREATE INDEX certificate_subject ON certificate(subject_hash);";
 
+/*
+ * Version 6: a certificate takes little more than its DER. CAs and aliases have numbers; a
+ * transactionID is kept once, with its certificate, whoever it came from; of the hashes that rows
+ * are found by 16 octets are kept and 8 are indexed. Only transactions that are open are found by
+ * their certificate. An audit record has the number of its chain and its own in one, id; what can
+ * be computed again is not kept: of its hash 8 octets, to name the first bad record, and of the
+ * HMAC 16. record may be packed (audit_text.c).
+ */
+static const char schema_6[] =
+    "ALTER TABLE ca RENAME TO ca_5;"
+    "ALTER TABLE certificate RENAME TO certificate_5;"
+    "ALTER TABLE audit RENAME TO audit_5;"
+    "ALTER TABLE audit_head RENAME TO audit_head_5;"
+    "CREATE TABLE ca(n INTEGER PRIMARY KEY, id BLOB NOT NULL UNIQUE, name TEXT NOT NULL,"
+    " crl_number BIGINT NOT NULL DEFAULT 0);"
+    "INSERT INTO ca(id, name, crl_number) SELECT id, name, crl_number FROM ca_5 ORDER BY id;"
+    "CREATE TABLE alias(n INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE);"
+    "INSERT INTO alias(name) SELECT alias FROM certificate_5 UNION SELECT alias FROM tid_spent;"
+    "CREATE TABLE certificate(n INTEGER PRIMARY KEY, ca BIGINT NOT NULL REFERENCES ca(n),"
+    " serial BLOB NOT NULL, der BLOB NOT NULL, status BIGINT NOT NULL, issued_at BIGINT NOT NULL,"
+    " revoked_at BIGINT NOT NULL, reason BIGINT NOT NULL, not_after BIGINT NOT NULL,"
+    " end_entity TEXT NOT NULL, subject_hash BLOB NOT NULL, spki_hash BLOB NOT NULL,"
+    " alias BIGINT NOT NULL REFERENCES alias(n), node BIGINT NOT NULL);"
+    "INSERT INTO certificate(ca, serial, der, status, issued_at, revoked_at, reason, not_after,"
+    " end_entity, subject_hash, spki_hash, alias, node) SELECT ca.n, c.serial, c.der, c.status,"
+    " c.issued_at, c.revoked_at, c.reason, c.not_after, c.end_entity, substr(c.subject_hash, 1, "
+    "16),"
+    " substr(c.spki_hash, 1, 16), a.n, c.node FROM certificate_5 c JOIN ca ON ca.id = c.ca_id"
+    " JOIN alias a ON a.name = c.alias ORDER BY c.issued_at;"
+    "CREATE UNIQUE INDEX certificate_serial ON certificate(ca, serial);"
+    "CREATE TABLE tid(tid BLOB NOT NULL, alias BIGINT NOT NULL REFERENCES alias(n),"
+    " certificate BIGINT NOT NULL REFERENCES certificate(n), PRIMARY KEY(tid, alias)) WITHOUT "
+    "ROWID;"
+    "INSERT INTO tid SELECT o.tid, a.n, c.n FROM (SELECT tid, alias, ca_id, serial"
+    " FROM certificate_5 WHERE tid IS NOT NULL UNION ALL SELECT tid, alias, ca_id, serial"
+    " FROM tid_spent) o JOIN alias a ON a.name = o.alias JOIN ca ON ca.id = o.ca_id"
+    " JOIN certificate c ON c.ca = ca.n AND c.serial = o.serial ORDER BY o.tid;"
+    "DROP TABLE tid_spent;"
+    "DROP TABLE certificate_5;"
+    "DROP TABLE ca_5;"
+    "CREATE INDEX certificate_end_entity ON certificate(end_entity);"
+    "CREATE INDEX certificate_spki ON certificate(substr(spki_hash, 1, 8));"
+    "CREATE INDEX certificate_subject ON certificate(substr(subject_hash, 1, 8));"
+    "CREATE INDEX certificate_revoked ON certificate(ca, serial) WHERE status >= 2;"
+    "DROP INDEX txn_serial;"
+    "CREATE INDEX txn_open ON txn(serial, ca_id) WHERE state <> 3;"
+    "CREATE TABLE audit_chain(n INTEGER PRIMARY KEY, chain_id TEXT NOT NULL UNIQUE,"
+    " node TEXT NOT NULL);"
+    "INSERT INTO audit_chain(chain_id, node) SELECT chain_id, MIN(node) FROM audit_5"
+    " GROUP BY chain_id ORDER BY MIN(time), chain_id;"
+    "INSERT INTO audit_chain(chain_id, node) SELECT chain_id, '' FROM audit_head_5"
+    " WHERE chain_id NOT IN (SELECT chain_id FROM audit_chain);"
+    "CREATE TABLE audit(id INTEGER PRIMARY KEY, time BIGINT NOT NULL, record BLOB NOT NULL,"
+    " hash BLOB NOT NULL, mac BLOB);"
+    "INSERT INTO audit(id, time, record, hash, mac) SELECT c.n * 4294967296 + a.seq, a.time,"
+    " CAST(a.record AS BLOB), substr(a.hash, 1, 8), substr(a.mac, 1, 16) FROM audit_5 a"
+    " JOIN audit_chain c ON c.chain_id = a.chain_id ORDER BY c.n, a.seq;"
+    "CREATE TABLE audit_head(chain INTEGER PRIMARY KEY, seq BIGINT NOT NULL, hash BLOB NOT NULL,"
+    " vouched BIGINT NOT NULL);"
+    "INSERT INTO audit_head(chain, seq, hash, vouched) SELECT c.n, h.seq, h.hash, h.vouched"
+    " FROM audit_head_5 h JOIN audit_chain c ON c.chain_id = h.chain_id;"
+    "DROP TABLE audit_5;"
+    "DROP TABLE audit_head_5;";
+
 const CMPSRV_MIGRATION cmpsrv_migrations[] = {
-    {1, schema_1}, {2, schema_2}, {3, schema_3}, {4, schema_4}, {5, schema_5},
+    {1, schema_1}, {2, schema_2}, {3, schema_3}, {4, schema_4}, {5, schema_5}, {6, schema_6},
 };
 const size_t cmpsrv_migrations_count = CMPSRV_ARRAY_SIZE(cmpsrv_migrations);
 
@@ -102,8 +167,9 @@ int cmpsrv_schema_usable(int64_t version, int read_only, CMPSRV_REFUSAL *why)
 
 /* The columns that cmpsrv_cert_from_sql() and cmpsrv_txn_from_sql() expect. */
 #define CERT_COLS                                                                                  \
-    "c.ca_id, c.serial, c.der, c.status, c.issued_at, c.revoked_at, c.reason, c.not_after,"        \
-    " c.end_entity, c.subject_hash, c.spki_hash, c.identity, c.alias, c.tid, c.node"
+    "(SELECT id FROM ca WHERE n = c.ca), c.serial, c.der, c.status, c.issued_at, c.revoked_at,"    \
+    " c.reason, c.not_after, c.end_entity, c.subject_hash, c.spki_hash,"                           \
+    " (SELECT name FROM alias WHERE n = c.alias)"
 #define TXN_COLS                                                                                   \
     "t.alias, t.tid, t.version, t.state, t.ended_as, t.identity, t.kind, t.body_type,"             \
     " t.cert_req_id, t.pvno, t.sender_nonce, t.mac_alg, t.ca_id, t.serial, t.request_hash,"        \
@@ -125,14 +191,28 @@ int cmpsrv_schema_usable(int64_t version, int read_only, CMPSRV_REFUSAL *why)
  * leaves, shall not take for its start. */
 #define NO_INDEX(condition) "(" condition ") IS TRUE"
 
+/* Numbers of what the parameter names; NULL, which equals nothing, if there is no such. */
+#define CA_N(parameter)    "(SELECT n FROM ca WHERE id = " parameter ")"
+#define ALIAS_N(parameter) "(SELECT n FROM alias WHERE name = " parameter ")"
+
+/* By the 8 octets that are indexed, and then by all that are kept. */
+#define BY_HASH(column, parameter)                                                                 \
+    "substr(" column ", 1, 8) = substr(" parameter ", 1, 8) AND " column " = " parameter
+
 /* Of another end entity of that CA, and not revoked. */
-#define CERT_OF_ANOTHER NO_INDEX("ca_id = $1") " AND end_entity <> $2 AND status <> 2"
+#define CERT_OF_ANOTHER NO_INDEX("ca = " CA_N("$1")) " AND end_entity <> $2 AND status <> 2"
+
+/* The two numbers of an audit record, as one. */
+#define AUDIT_ID(chain, seq) chain " * 4294967296 + " seq
+#define AUDIT_COLS                                                                                 \
+    "c.chain_id, a.id % 4294967296, a.hash, a.time, c.node, a.record, a.mac FROM audit a"          \
+    " LEFT JOIN audit_chain c ON c.n = a.id / 4294967296"
 
 /* What is left of a filter when the index has been chosen by what stands before it. */
 #define CERT_FILTER                                                                                \
-    "(c.ca_id = $1 OR $1 IS NULL) AND (c.serial = $2 OR $2 IS NULL)"                               \
-    " AND (c.end_entity = $3 OR $3 IS NULL) AND (c.status = $4 OR $4 < 0)"                         \
-    " AND c.issued_at >= $5 AND c.not_after >= $6 ORDER BY c.ca_id, c.serial"
+    "(c.ca = " CA_N("$1") " OR $1 IS NULL) AND (c.serial = $2 OR $2 IS NULL)"                      \
+                          " AND (c.end_entity = $3 OR $3 IS NULL) AND (c.status = $4 OR $4 < 0)"   \
+                          " AND c.issued_at >= $5 AND c.not_after >= $6 ORDER BY c.ca, c.serial"
 #define CERT_EACH "SELECT " CERT_COLS " FROM certificate c WHERE "
 
 static const char *const texts[CMPSRV_ST__COUNT] = {
@@ -180,8 +260,8 @@ static const char *const texts[CMPSRV_ST__COUNT] = {
     /* $3: 1 if it is counted, else 0. */
     [CMPSRV_ST_ENTITY_USE] =
         "UPDATE end_entity SET remaining = remaining - $3,"
-        " status = CASE WHEN remaining <= $3 THEN 40 ELSE status END, attempts = 0, " ENTITY_TOUCH
-        " WHERE name = $1 AND status IN (10, 11, 20, 30, 70)"
+        " status = CASE WHEN remaining <= $3 THEN 40 ELSE status END, attempts = "
+        "0, " ENTITY_TOUCH " WHERE name = $1 AND status IN (10, 11, 20, 30, 70)"
         " AND (remaining IS NULL OR remaining > 0)",
     [CMPSRV_ST_ENTITY_RENEW] =
         "UPDATE end_entity SET attempts = 0, " ENTITY_TOUCH " WHERE name = $1 AND status = 40",
@@ -190,63 +270,145 @@ static const char *const texts[CMPSRV_ST__COUNT] = {
     [CMPSRV_ST_ENTITY_ERASE] =
         "UPDATE end_entity SET code = NULL, code_kind = 0, " ENTITY_TOUCH
         " WHERE name = $1 AND code IS NOT NULL AND remaining <= 0"
-        " AND NOT EXISTS (SELECT 1 FROM certificate c JOIN txn t ON t.serial = c.serial"
-        " AND t.ca_id = c.ca_id WHERE c.end_entity = $1 AND t.state <> 3)",
+        " AND NOT EXISTS (SELECT 1 FROM certificate c CROSS JOIN txn t WHERE t.serial = "
+        "c.serial"
+        " AND t.ca_id = (SELECT id FROM ca WHERE n = c.ca) AND c.end_entity = $1"
+        " AND t.state <> 3)",
     [CMPSRV_ST_ENTITY_GET] = "SELECT " ENTITY_COLS " FROM end_entity e WHERE e.name = $1",
     [CMPSRV_ST_ENTITY_BY_SUBJECT] =
         "SELECT " ENTITY_COLS " FROM end_entity e WHERE e.subject_hash = $1",
     [CMPSRV_ST_ENTITY_EACH] = "SELECT " ENTITY_COLS " FROM end_entity e ORDER BY e.name",
 
     [CMPSRV_ST_CERT_INSERT] =
-        "INSERT INTO certificate(ca_id, serial, der, status, issued_at, revoked_at, reason,"
-        " not_after, end_entity, subject_hash, spki_hash, identity, alias, tid, node)"
-        " VALUES($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)"
-        " ON CONFLICT DO NOTHING",
+        "INSERT INTO certificate(ca, serial, der, status, issued_at, revoked_at, reason, "
+        "not_after,"
+        " end_entity, subject_hash, spki_hash, alias, node) VALUES(" CA_N(
+            "$1") ", $2, $3, $4, $5,"
+                  " $6, $7, $8, $9, $10, $11, " ALIAS_N("$12") ", $13) ON CONFLICT DO NOTHING",
     [CMPSRV_ST_CERT_STATUS] = "UPDATE certificate SET status = $4, revoked_at = $5, reason = $6"
-                              " WHERE ca_id = $1 AND serial = $2 AND status = $3",
-    [CMPSRV_ST_CERT_GET] = CERT_EACH "c.ca_id = $1 AND c.serial = $2",
-    /* CROSS JOIN keeps SQLite from starting at the transactions of the alias, which are many. */
+                              " WHERE ca = " CA_N("$1") " AND serial = $2 AND status = $3",
+    [CMPSRV_ST_CERT_GET] = CERT_EACH "c.ca = " CA_N("$1") " AND c.serial = $2",
+    /* CROSS JOIN keeps SQLite from starting at the transactions of the alias, which are many.
+     */
     [CMPSRV_ST_CERT_UNCONFIRMED] =
         "SELECT " CERT_COLS " FROM certificate c CROSS JOIN txn t"
-        " WHERE t.serial = c.serial AND t.ca_id = c.ca_id AND t.alias = c.alias"
-        " AND t.identity = c.identity AND c.spki_hash = $1 AND c.status = 0 AND c.alias = $2 AND "
-        "c.ca_id = $3 AND c.identity = $4 AND " NO_INDEX(
-            "c.subject_hash = $5") " AND t.state = 1 AND t.expires > $6"
-                                   " ORDER BY c.issued_at DESC, t.expires DESC LIMIT 1",
-    [CMPSRV_ST_CERT_KEY_TAKEN] =
-        "SELECT 1 FROM certificate WHERE spki_hash = $3 AND " CERT_OF_ANOTHER " LIMIT 1",
-    [CMPSRV_ST_CERT_SUBJECT_TAKEN] =
-        "SELECT 1 FROM certificate WHERE subject_hash = $3 AND " CERT_OF_ANOTHER " LIMIT 1",
-    [CMPSRV_ST_CERT_OTHERS] = "SELECT 1 FROM certificate WHERE end_entity = $1 AND ca_id = $2"
-                              " AND serial <> $3 AND status IN (1, 3) AND not_after >= $4"
-                              " LIMIT 1",
-    [CMPSRV_ST_CERT_EACH_SERIAL] = CERT_EACH "c.ca_id = $1 AND c.serial = $2 AND " CERT_FILTER,
+        " WHERE t.serial = c.serial AND t.ca_id = $3 AND t.state <> 3 AND t.state = 1"
+        " AND t.alias = $2 AND t.identity = $4 AND t.expires > $6 AND " BY_HASH(
+            "c.spki_hash",
+            "$1") " AND c.status = 0 AND " NO_INDEX("c.ca = " CA_N("$3")) " AND c.alias "
+                                                                          "= " ALIAS_N("$2") " "
+                                                                                             "A"
+                                                                                             "N"
+                                                                                             "D"
+                                                                                             " "
+                                                                                             "c"
+                                                                                             "."
+                                                                                             "s"
+                                                                                             "u"
+                                                                                             "b"
+                                                                                             "j"
+                                                                                             "e"
+                                                                                             "c"
+                                                                                             "t"
+                                                                                             "_"
+                                                                                             "h"
+                                                                                             "a"
+                                                                                             "s"
+                                                                                             "h"
+                                                                                             " "
+                                                                                             "="
+                                                                                             " "
+                                                                                             "$"
+                                                                                             "5"
+                                                                                             " "
+                                                                                             "O"
+                                                                                             "R"
+                                                                                             "D"
+                                                                                             "E"
+                                                                                             "R"
+                                                                                             " "
+                                                                                             "B"
+                                                                                             "Y"
+                                                                                             " "
+                                                                                             "c"
+                                                                                             "."
+                                                                                             "i"
+                                                                                             "s"
+                                                                                             "s"
+                                                                                             "u"
+                                                                                             "e"
+                                                                                             "d"
+                                                                                             "_"
+                                                                                             "a"
+                                                                                             "t"
+                                                                                             " "
+                                                                                             "D"
+                                                                                             "E"
+                                                                                             "S"
+                                                                                             "C"
+                                                                                             ","
+                                                                                             " "
+                                                                                             "t"
+                                                                                             "."
+                                                                                             "e"
+                                                                                             "x"
+                                                                                             "p"
+                                                                                             "i"
+                                                                                             "r"
+                                                                                             "e"
+                                                                                             "s"
+                                                                                             " "
+                                                                                             "D"
+                                                                                             "E"
+                                                                                             "S"
+                                                                                             "C"
+                                                                                             " "
+                                                                                             "L"
+                                                                                             "I"
+                                                                                             "M"
+                                                                                             "I"
+                                                                                             "T"
+                                                                                             " "
+                                                                                             "1",
+    [CMPSRV_ST_CERT_KEY_TAKEN] = "SELECT 1 FROM certificate WHERE " BY_HASH(
+        "spki_hash", "$3") " AND " CERT_OF_ANOTHER " LIMIT 1",
+    [CMPSRV_ST_CERT_SUBJECT_TAKEN] = "SELECT 1 FROM certificate WHERE " BY_HASH(
+        "subject_hash", "$3") " AND " CERT_OF_ANOTHER " LIMIT 1",
+    [CMPSRV_ST_CERT_OTHERS] = "SELECT 1 FROM certificate WHERE end_entity = $1 AND " NO_INDEX(
+        "ca = " CA_N("$2")) " AND serial <> $3 AND status IN (1, 3) AND not_after >= $4"
+                            " LIMIT 1",
+    [CMPSRV_ST_CERT_EACH_SERIAL] =
+        CERT_EACH "c.ca = " CA_N("$1") " AND c.serial = $2 AND " CERT_FILTER,
     [CMPSRV_ST_CERT_EACH_ENTITY] = CERT_EACH "c.end_entity = $3 AND " CERT_FILTER,
-    [CMPSRV_ST_CERT_EACH_REVOKED] = CERT_EACH "c.ca_id = $1 AND c.status >= 2 AND " CERT_FILTER,
-    [CMPSRV_ST_CERT_EACH_CA] = CERT_EACH "c.ca_id = $1 AND " CERT_FILTER,
+    [CMPSRV_ST_CERT_EACH_REVOKED] =
+        CERT_EACH "c.ca = " CA_N("$1") " AND c.status >= 2 AND " CERT_FILTER,
+    [CMPSRV_ST_CERT_EACH_CA] = CERT_EACH "c.ca = " CA_N("$1") " AND " CERT_FILTER,
     [CMPSRV_ST_CERT_EACH] = CERT_EACH CERT_FILTER,
 
-    [CMPSRV_ST_TID_USED] = "SELECT 1 FROM certificate WHERE alias = $1 AND tid = $2"
-                           " UNION ALL SELECT 1 FROM tid_spent WHERE alias = $1 AND tid = $2"
-                           " LIMIT 1",
-    [CMPSRV_ST_TID_SPENT] = "INSERT INTO tid_spent(alias, tid, ca_id, serial)"
-                            " VALUES($1, $2, $3, $4) ON CONFLICT DO NOTHING",
+    [CMPSRV_ST_ALIAS_PUT] = "INSERT INTO alias(name) VALUES($1) ON CONFLICT DO NOTHING",
+    [CMPSRV_ST_TID_USED] = "SELECT 1 FROM tid WHERE tid = $2 AND alias = " ALIAS_N("$1"),
+    [CMPSRV_ST_TID_INSERT] = "INSERT INTO tid(alias, tid, certificate) SELECT " ALIAS_N(
+        "$1") ", $2, c.n"
+              " FROM certificate c WHERE c.ca = " CA_N(
+                  "$3") " AND c.serial = $4 ON CONFLICT DO NOTHING",
 
     [CMPSRV_ST_TXN_INSERT] =
         "INSERT INTO txn(alias, tid, version, state, ended_as, identity, kind, body_type,"
-        " cert_req_id, pvno, sender_nonce, mac_alg, ca_id, serial, request_hash, answer, expires,"
+        " cert_req_id, pvno, sender_nonce, mac_alg, ca_id, serial, request_hash, answer, "
+        "expires,"
         " signer, must_confirm, node) VALUES($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12,"
         " $13, $14, $15, $16, $17, $18, $19, $20) ON CONFLICT DO NOTHING",
     [CMPSRV_ST_TXN_UPDATE] =
         "UPDATE txn SET version = $3 + 1, state = $4, ended_as = $5, identity = $6, kind = $7,"
         " body_type = $8, cert_req_id = $9, pvno = $10, sender_nonce = $11, mac_alg = $12,"
-        " ca_id = $13, serial = $14, request_hash = $15, answer = $16, expires = $17, signer = $18,"
+        " ca_id = $13, serial = $14, request_hash = $15, answer = $16, expires = $17, signer = "
+        "$18,"
         " must_confirm = $19, node = $20"
         " WHERE alias = $1 AND tid = $2 AND version = $3",
     [CMPSRV_ST_TXN_REPLACE] =
         "UPDATE txn SET version = version + 1, state = 3, ended_as = 7, expires = $4, node = $5"
-        " WHERE serial = $1 AND ca_id = $2 AND alias = $3 AND state = 1"
-        " AND (SELECT status FROM certificate WHERE ca_id = $2 AND serial = $1) = 0",
+        " WHERE serial = $1 AND ca_id = $2 AND alias = $3 AND state <> 3 AND state = 1"
+        " AND (SELECT status FROM certificate WHERE ca = " CA_N("$2") " AND serial = $1) = 0",
     [CMPSRV_ST_TXN_DELETE] = "DELETE FROM txn WHERE alias = $1 AND tid = $2 AND version = $3",
     [CMPSRV_ST_TXN_GET] = "SELECT " TXN_COLS " FROM txn t WHERE t.alias = $1 AND t.tid = $2",
     [CMPSRV_ST_TXN_EXPIRED] =
@@ -254,23 +416,33 @@ static const char *const texts[CMPSRV_ST__COUNT] = {
 
     [CMPSRV_ST_TXN_COUNT] = "SELECT COUNT(*) FROM txn WHERE state = $1",
 
-    [CMPSRV_ST_AUDIT_INSERT] =
-        "INSERT INTO audit(chain_id, seq, prev, hash, time, node, record, mac)"
-        " VALUES($1, $2, $3, $4, $5, $6, $7, $8)",
-    [CMPSRV_ST_AUDIT_EACH] = "SELECT chain_id, seq, hash, time, node, record FROM audit"
-                             " WHERE time >= $1 ORDER BY time, chain_id, seq",
-    [CMPSRV_ST_AUDIT_WALK] = "SELECT chain_id, seq, prev, hash, time, node, record, mac FROM audit"
-                             " ORDER BY chain_id, seq",
-    [CMPSRV_ST_AUDIT_AT] = "SELECT hash FROM audit WHERE chain_id = $1 AND seq = $2",
+    [CMPSRV_ST_CHAIN_INSERT] = "INSERT INTO audit_chain(chain_id, node) VALUES($1, $2)",
+    [CMPSRV_ST_CHAIN_GET] = "SELECT n FROM audit_chain WHERE chain_id = $1",
+    [CMPSRV_ST_AUDIT_INSERT] = "INSERT INTO audit(id, time, record, hash, mac)"
+                               " VALUES(" AUDIT_ID("$1", "$2") ", $3, $4, $5, $6)",
+    [CMPSRV_ST_AUDIT_SINCE] = "SELECT id FROM audit WHERE time >= $1 ORDER BY time, id",
+    [CMPSRV_ST_AUDIT_ONE] = "SELECT " AUDIT_COLS " WHERE a.id = $1",
+    [CMPSRV_ST_AUDIT_WALK] = "SELECT " AUDIT_COLS " ORDER BY a.id",
+    [CMPSRV_ST_AUDIT_OPENINGS] =
+        "SELECT a.record FROM audit_chain c CROSS JOIN audit a WHERE a.id = " AUDIT_ID("c.n", "1"),
+    [CMPSRV_ST_AUDIT_AT] = "SELECT 1 FROM audit WHERE id = " AUDIT_ID(
+        "(SELECT n FROM audit_chain WHERE chain_id = $1)", "$2"),
     [CMPSRV_ST_HEAD_INSERT] =
-        "INSERT INTO audit_head(chain_id, seq, hash, vouched) VALUES($1, $2, $3, 0)",
+        "INSERT INTO audit_head(chain, seq, hash, vouched) VALUES($1, $2, $3, 0)",
     [CMPSRV_ST_HEAD_UPDATE] =
-        "UPDATE audit_head SET seq = $2, hash = $3 WHERE chain_id = $1 AND seq = $2 - 1",
-    [CMPSRV_ST_HEAD_GET] = "SELECT seq, hash FROM audit_head WHERE chain_id = $1",
-    [CMPSRV_ST_HEAD_EACH] = "SELECT chain_id, seq, hash FROM audit_head ORDER BY chain_id",
-    [CMPSRV_ST_HEAD_UNVOUCHED] = "SELECT chain_id, seq, hash FROM audit_head WHERE vouched < seq"
-                                 " ORDER BY chain_id LIMIT $1",
-    [CMPSRV_ST_HEAD_VOUCH] = "UPDATE audit_head SET vouched = $2 WHERE chain_id = $1",
+        "UPDATE audit_head SET seq = $2, hash = $3 WHERE chain = $1 AND seq = $2 - 1",
+    [CMPSRV_ST_HEAD_GET] = "SELECT h.seq, h.hash FROM audit_head h JOIN audit_chain c"
+                           " ON c.n = h.chain WHERE c.chain_id = $1",
+    [CMPSRV_ST_HEAD_EACH] = "SELECT c.chain_id, h.seq, h.hash FROM audit_head h"
+                            " LEFT JOIN audit_chain c ON c.n = h.chain ORDER BY h.chain",
+    [CMPSRV_ST_HEAD_UNVOUCHED] =
+        "SELECT c.chain_id, h.seq, h.hash FROM audit_head h JOIN audit_chain c ON c.n = h.chain"
+        " WHERE h.vouched < h.seq ORDER BY h.chain LIMIT $1",
+    [CMPSRV_ST_HEAD_VOUCH] = "UPDATE audit_head SET vouched = $2"
+                             " WHERE chain = (SELECT n FROM audit_chain WHERE chain_id = $1)",
+
+    [CMPSRV_ST_MEMBER] = "SAVEPOINT member",
+    [CMPSRV_ST_MEMBER_DONE] = "RELEASE SAVEPOINT member",
 };
 
 const char *cmpsrv_sql_text(CMPSRV_STMT st)

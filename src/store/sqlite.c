@@ -20,7 +20,7 @@
 
 #include <openssl/crypto.h>
 
-#define MAX_IDLE 16 /* reading connections kept open */
+#define MAX_IDLE 64 /* reading connections kept open */
 
 typedef struct {
     char *path;
@@ -143,7 +143,7 @@ static void take_columns(sqlite3_stmt *stmt, CMPSRV_SQLV *col)
     }
 }
 
-static int64_t sqlite_run(CMPSRV_CONN *conn, CMPSRV_STMT st, const CMPSRV_SQLV *v, size_t n,
+int64_t cmpsrv_sqlite_run(CMPSRV_CONN *conn, CMPSRV_STMT st, const CMPSRV_SQLV *v, size_t n,
                           CMPSRV_ROW_CB cb, void *arg, CMPSRV_REFUSAL *why)
 {
     sqlite3_stmt *stmt = prepared(conn, st, why);
@@ -200,7 +200,8 @@ static CMPSRV_CONN *connect_to(CMPSRV_STORE *s, const char *path, int flags, CMP
         sqlite3_busy_timeout(conn->db, CMPSRV_SQLITE_BUSY_MS);
         /* Closing must not move the WAL: SQLite would not tell us that a sync has failed. */
         sqlite3_db_config(conn->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
-        if (cmpsrv_sqlite_exec(conn, "PRAGMA temp_store = MEMORY", why))
+        /* Pages that a reader keeps are good until the next commit only: a few will do. */
+        if (cmpsrv_sqlite_exec(conn, "PRAGMA temp_store = MEMORY; PRAGMA cache_size = -256", why))
             return conn;
     } else {
         conn_fail(conn, rc, why);
@@ -294,7 +295,7 @@ static int read_version(CMPSRV_CONN *conn, int64_t *version, CMPSRV_REFUSAL *why
         return 1;
     if (ours != 5)
         return cmpsrv_fail(why, "store: this database is not a store of cmpsrv");
-    if (sqlite_run(conn, CMPSRV_ST_META_GET, NULL, 0, take_meta, &m, why) < 0)
+    if (cmpsrv_sqlite_run(conn, CMPSRV_ST_META_GET, NULL, 0, take_meta, &m, why) < 0)
         return 0;
     *version = m.version;
     return m.whole || cmpsrv_fail(why, "store: the table meta is damaged");
@@ -307,10 +308,10 @@ static int write_meta(CMPSRV_CONN *conn, int64_t from, CMPSRV_REFUSAL *why)
                        cmpsrv_sql_blob(id, CMPSRV_STORE_ID)};
 
     if (from > 0)
-        return sqlite_run(conn, CMPSRV_ST_META_UPDATE, v, 1, NULL, NULL, why) == 1;
+        return cmpsrv_sqlite_run(conn, CMPSRV_ST_META_UPDATE, v, 1, NULL, NULL, why) == 1;
     if (!cmpsrv_random(id, CMPSRV_STORE_ID))
         return cmpsrv_fail(why, "no random octets");
-    return sqlite_run(conn, CMPSRV_ST_META_INSERT, v, 2, NULL, NULL, why) == 1;
+    return cmpsrv_sqlite_run(conn, CMPSRV_ST_META_INSERT, v, 2, NULL, NULL, why) == 1;
 }
 
 /* Inside a transaction: another process may have migrated since the version was read. */
@@ -358,11 +359,12 @@ static int configure_writer(CMPSRV_CONN *conn, CMPSRV_REFUSAL *why)
     char limit[64];
 
     if (!use_wal(conn, why) ||
-        !cmpsrv_sqlite_exec(conn,
-                            "PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;"
-                            "PRAGMA secure_delete = ON; PRAGMA wal_autocheckpoint = 0;"
-                            "PRAGMA journal_size_limit = 67108864",
-                            why))
+        !cmpsrv_sqlite_exec(
+            conn,
+            "PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;"
+            "PRAGMA secure_delete = ON; PRAGMA wal_autocheckpoint = 0; PRAGMA cache_size = -8000;"
+            "PRAGMA journal_size_limit = 67108864",
+            why))
         return 0;
     if (conn->store->max_pages == 0)
         return 1;
@@ -417,11 +419,21 @@ static int open_for_writing(CMPSRV_STORE *s, SQLITE_STORE *db, CMPSRV_REFUSAL *w
     return 1;
 }
 
+/* SQLite's count of the memory in use takes one lock for the whole process at each allocation: all
+ * readers would wait for each other there. Refused where SQLite is in use already, and then it is
+ * somebody else's to say. */
+static void count_no_memory(void)
+{
+    sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
+}
+
 static int sqlite_open(CMPSRV_STORE *s, const char *path, CMPSRV_REFUSAL *why)
 {
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
     SQLITE_STORE *db = OPENSSL_zalloc(sizeof(*db));
     CMPSRV_REFUSAL inner = {0};
 
+    pthread_once(&once, count_no_memory);
     if (db == NULL)
         return cmpsrv_fail(why, "out of memory");
     if (pthread_mutex_init(&db->lock, NULL) != 0) {
@@ -560,7 +572,7 @@ const struct cmpsrv_store_ops cmpsrv_sqlite_ops = {
     .reader = sqlite_reader,
     .release = sqlite_release,
     .snapshot = sqlite_snapshot,
-    .run = sqlite_run,
+    .run = cmpsrv_sqlite_run,
     .backup = sqlite_backup,
     .check = sqlite_check,
     .stats = sqlite_stats,

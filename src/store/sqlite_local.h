@@ -22,6 +22,9 @@ void cmpsrv_sqlite_disconnect(CMPSRV_CONN *conn);
 /* Runs fixed SQL without parameters. 1/0. A COMMIT that fails with an I/O error ends the process,
  * as does a failed sync anywhere. */
 int cmpsrv_sqlite_exec(CMPSRV_CONN *conn, const char *sql, CMPSRV_REFUSAL *why);
+/* The operation `run`. */
+int64_t cmpsrv_sqlite_run(CMPSRV_CONN *conn, CMPSRV_STMT st, const CMPSRV_SQLV *v, size_t n,
+                          CMPSRV_ROW_CB cb, void *arg, CMPSRV_REFUSAL *why);
 /* Ends the process when rc says that a sync failed: what is on disk is not known any more, and a
  * second sync that succeeds would prove nothing. */
 void cmpsrv_sqlite_sync_or_die(CMPSRV_CONN *conn, int rc);

@@ -18,7 +18,7 @@
 #include <openssl/crypto.h>
 
 #define MAX_GROUP         64   /* 1 << (CMPSRV_STORE_GROUPS - 1) */
-#define CHECKPOINT_FRAMES 1000 /* of the WAL, 4 KiB each */
+#define CHECKPOINT_FRAMES 4000 /* of the WAL, 4 KiB each */
 #define ERASE_IDLE_MS     50   /* without work: then what was erased goes from the WAL, too */
 #define ERASE_MS          1000 /* at the latest; also how often it is tried */
 #define CLOSE_MS          200  /* how long closing waits for readers to leave the WAL */
@@ -97,13 +97,13 @@ static void run_member(CMPSRV_SQLITE_WRITER *w, CMPSRV_TX *tx, JOB *job)
 
     memset(&job->why, 0, sizeof(job->why));
     job->outcome = CMPSRV_COMMIT_FAILED;
-    if (!cmpsrv_sqlite_exec(w->conn, "SAVEPOINT member", &job->why)) {
+    if (cmpsrv_sqlite_run(w->conn, CMPSRV_ST_MEMBER, NULL, 0, NULL, NULL, &job->why) < 0) {
         roll_back(w);
         return;
     }
     job->outcome = job->apply(tx, job->arg, &job->why);
     if (job->outcome == CMPSRV_COMMIT_DONE && has_transaction(w)) {
-        if (cmpsrv_sqlite_exec(w->conn, "RELEASE member", &job->why))
+        if (cmpsrv_sqlite_run(w->conn, CMPSRV_ST_MEMBER_DONE, NULL, 0, NULL, NULL, &job->why) >= 0)
             return;
         job->outcome = CMPSRV_COMMIT_FAILED;
     }

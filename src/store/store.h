@@ -159,11 +159,11 @@ typedef struct cmpsrv_audit_row_st {
     const char *chain; /* id of the chain */
     const char *node;
     int64_t seq, time;
-    const char *record; /* JSON */
-    unsigned char hash[CMPSRV_HASH];
+    const char *record;              /* JSON */
+    unsigned char hash[CMPSRV_HASH]; /* of heads only */
 } CMPSRV_AUDIT_ROW;
 typedef int (*CMPSRV_AUDIT_CB)(void *arg, const CMPSRV_AUDIT_ROW *row);
-/* By time. */
+/* By time; looks at every record, whatever `since` is. */
 int cmpsrv_store_audit_each(CMPSRV_STORE *s, int64_t since, CMPSRV_AUDIT_CB cb, void *arg,
                             CMPSRV_REFUSAL *why);
 /*

@@ -52,8 +52,9 @@ typedef enum {
     CMPSRV_ST_CERT_EACH_REVOKED,
     CMPSRV_ST_CERT_EACH_CA,
     CMPSRV_ST_CERT_EACH,
+    CMPSRV_ST_ALIAS_PUT,
     CMPSRV_ST_TID_USED,
-    CMPSRV_ST_TID_SPENT,
+    CMPSRV_ST_TID_INSERT,
     CMPSRV_ST_TXN_INSERT,
     CMPSRV_ST_TXN_UPDATE,
     CMPSRV_ST_TXN_REPLACE,
@@ -61,9 +62,13 @@ typedef enum {
     CMPSRV_ST_TXN_GET,
     CMPSRV_ST_TXN_EXPIRED,
     CMPSRV_ST_TXN_COUNT,
+    CMPSRV_ST_CHAIN_INSERT,
+    CMPSRV_ST_CHAIN_GET,
     CMPSRV_ST_AUDIT_INSERT,
-    CMPSRV_ST_AUDIT_EACH,
+    CMPSRV_ST_AUDIT_SINCE,
+    CMPSRV_ST_AUDIT_ONE,
     CMPSRV_ST_AUDIT_WALK,
+    CMPSRV_ST_AUDIT_OPENINGS,
     CMPSRV_ST_AUDIT_AT,
     CMPSRV_ST_HEAD_INSERT,
     CMPSRV_ST_HEAD_UPDATE,
@@ -71,6 +76,8 @@ typedef enum {
     CMPSRV_ST_HEAD_EACH,
     CMPSRV_ST_HEAD_UNVOUCHED,
     CMPSRV_ST_HEAD_VOUCH,
+    CMPSRV_ST_MEMBER, /* one of a group: undone alone */
+    CMPSRV_ST_MEMBER_DONE,
     CMPSRV_ST__COUNT
 } CMPSRV_STMT;
 
@@ -102,6 +109,8 @@ typedef struct {
 CMPSRV_SQLV cmpsrv_sql_int(int64_t i);
 CMPSRV_SQLV cmpsrv_sql_text_value(const char *s);
 CMPSRV_SQLV cmpsrv_sql_blob(const void *p, size_t n);
+/* What is kept of a key's or subject's hash. */
+CMPSRV_SQLV cmpsrv_sql_kept(const unsigned char hash[CMPSRV_HASH]);
 
 /* One row; the columns are valid until it returns; 0 stops. */
 typedef int (*CMPSRV_ROW_CB)(void *arg, const CMPSRV_SQLV *col);
@@ -115,6 +124,7 @@ typedef struct cmpsrv_conn_st CMPSRV_CONN;
 typedef struct {
     char id[CMPSRV_CHAIN_ID + 1];
     int64_t seq;                     /* of the last record, 0: not opened yet */
+    int64_t number;                  /* of the chain, valid once opened */
     int64_t node;                    /* row of our node, valid once opened */
     unsigned char head[CMPSRV_HASH]; /* hash of the last record */
 } CMPSRV_CHAIN;
@@ -132,6 +142,12 @@ int cmpsrv_chain_init(CMPSRV_CHAIN *c);
 /* Writes the node row and the first record, if that has not been done. 1/0. */
 int cmpsrv_chain_open(CMPSRV_TX *tx, CMPSRV_REFUSAL *why);
 int cmpsrv_chain_append(CMPSRV_TX *tx, const char *record, CMPSRV_REFUSAL *why);
+
+/* Records as they are kept (audit_text.c). */
+/* Not longer than the text. 1, or 0 for a text with control characters, which JSON has none of. */
+int cmpsrv_audit_pack(const char *text, unsigned char *out, size_t *n);
+/* The text; the caller frees. NULL: damaged, or out of memory. */
+char *cmpsrv_audit_unpack(CMPSRV_SLICE packed);
 
 /* ---- what a database offers --------------------------------------------------------------------
  */
@@ -185,7 +201,7 @@ int cmpsrv_cert_taken(CMPSRV_STORE *s, CMPSRV_CONN *conn, const unsigned char ca
 CMPSRV_COMMIT cmpsrv_changes_apply(CMPSRV_TX *tx, void *arg, CMPSRV_REFUSAL *why);
 
 /* Rows (rows.c). Parameters in the order of the statements; columns from *col on. */
-#define CMPSRV_CERT_COLS 15
+#define CMPSRV_CERT_COLS 13
 #define CMPSRV_TXN_COLS  20
 void cmpsrv_cert_to_sql(const CMPSRV_CERT_ROW *r, CMPSRV_SQLV v[CMPSRV_CERT_COLS]);
 int cmpsrv_cert_from_sql(const CMPSRV_SQLV *col, CMPSRV_CERT_ROW *r, CMPSRV_REFUSAL *why);

@@ -88,7 +88,7 @@ static UNUSED CMPSRV_CERT_ROW *add_cert(CMPSRV_CHANGES *c, CMPSRV_CHANGE_TYPE ty
     r->not_after = 900000 + (int64_t)id;
     memset(r->identity, 'i', CMPSRV_HASH);
     memset(r->subject_hash, 's', CMPSRV_HASH);
-    number_to(r->spki_hash, CMPSRV_HASH, id);
+    number_to(r->spki_hash, CMPSRV_HASH_KEPT, id);
     return r;
 }
 
@@ -162,6 +162,24 @@ static UNUSED CMPSRV_SLICE tid_of(unsigned id, unsigned char out[16])
 /* ---- the database as another program sees it ---------------------------------------------------
  */
 
+/* audit_text(record): what is packed, in SQL. */
+static void audit_text(sqlite3_context *ctx, int n, sqlite3_value **v)
+{
+    char *text = cmpsrv_audit_unpack(
+        cmpsrv_slice(sqlite3_value_blob(v[0]), (size_t)sqlite3_value_bytes(v[0])));
+
+    (void)n;
+    sqlite3_result_text(ctx, text, -1, SQLITE_TRANSIENT);
+    OPENSSL_free(text);
+}
+
+static int open_plain(const char *path, sqlite3 **db)
+{
+    return sqlite3_open(path, db) == SQLITE_OK && sqlite3_busy_timeout(*db, 5000) == SQLITE_OK &&
+           sqlite3_create_function(*db, "audit_text", 1, SQLITE_UTF8, NULL, audit_text, NULL,
+                                   NULL) == SQLITE_OK;
+}
+
 /* One number by plain SQLite, -1 when the statement fails. */
 static UNUSED int64_t ask(const PLACE *p, const char *sql)
 {
@@ -169,8 +187,7 @@ static UNUSED int64_t ask(const PLACE *p, const char *sql)
     sqlite3_stmt *stmt = NULL;
     int64_t n = -1;
 
-    if (sqlite3_open(p->path, &db) == SQLITE_OK && sqlite3_busy_timeout(db, 5000) == SQLITE_OK &&
-        sqlite3_prepare_v2(db, sql, -1, &stmt, NULL) == SQLITE_OK &&
+    if (open_plain(p->path, &db) && sqlite3_prepare_v2(db, sql, -1, &stmt, NULL) == SQLITE_OK &&
         sqlite3_step(stmt) == SQLITE_ROW)
         n = sqlite3_column_int64(stmt, 0);
     sqlite3_finalize(stmt);
@@ -183,8 +200,7 @@ static UNUSED int tamper(const char *path, const char *sql)
 {
     sqlite3 *db = NULL;
     char *text = NULL;
-    int ok = sqlite3_open(path, &db) == SQLITE_OK &&
-             sqlite3_exec(db, sql, NULL, NULL, &text) == SQLITE_OK;
+    int ok = open_plain(path, &db) && sqlite3_exec(db, sql, NULL, NULL, &text) == SQLITE_OK;
 
     if (!ok)
         fprintf(stderr, "%s: %s\n", sql, text == NULL ? "?" : text);

@@ -10,7 +10,8 @@
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
 
-#define ONLY_CHAIN "(SELECT chain_id FROM audit_head LIMIT 1)"
+#define SEQ   "id % 4294967296"
+#define CHAIN "id / 4294967296"
 
 static CMPSRV_SECRET *key;
 
@@ -62,8 +63,11 @@ static void test_chain(void)
 
     CU_ASSERT_EQUAL(cmpsrv_store_audit_verify(s, NULL, &n, NULL), 1);
     CU_ASSERT_EQUAL(n, 5);
-    CU_ASSERT_EQUAL(ask(&p, "SELECT count(*) FROM audit WHERE node = 'cmp-server'"), 5);
-    CU_ASSERT_EQUAL(ask(&p, "SELECT count(*) FROM audit WHERE seq = 1 AND record ="
+    CU_ASSERT_EQUAL(ask(&p, "SELECT count(*) FROM audit JOIN audit_chain c ON c.n = id / 4294967296"
+                            " WHERE node = 'cmp-server'"),
+                    5);
+    CU_ASSERT_EQUAL(ask(&p, "SELECT count(*) FROM audit WHERE " SEQ " = 1"
+                            " AND audit_text(record) ="
                             " '{\"event\":\"chain\",\"node\":\"cmp-server\",\"predecessor\":[]}'"),
                     1);
     CU_ASSERT_EQUAL(ask(&p, "SELECT seq FROM audit_head"), 5);
@@ -121,11 +125,12 @@ static void test_hash_and_mac(void)
 
     cmpsrv_store_derive_key(s, "audit chain", derived);
     memset(hash, 0, sizeof(hash));
-    CU_ASSERT_EQUAL_FATAL(sqlite3_open(p.path, &db), SQLITE_OK);
+    CU_ASSERT_FATAL(open_plain(p.path, &db));
     CU_ASSERT_EQUAL_FATAL(
         sqlite3_prepare_v2(db,
-                           "SELECT chain_id, seq, prev, hash, time, node, record, mac FROM audit"
-                           " ORDER BY seq",
+                           "SELECT chain_id, id % 4294967296, hash, time, node,"
+                           " audit_text(record), mac FROM audit JOIN audit_chain c"
+                           " ON c.n = id / 4294967296 ORDER BY id",
                            -1, &st, NULL),
         SQLITE_OK);
     for (; sqlite3_step(st) == SQLITE_ROW; rows++) {
@@ -134,14 +139,16 @@ static void test_hash_and_mac(void)
         memcpy(buf, hash, 32);
         n += put_text(buf + n, (const char *)sqlite3_column_text(st, 0));
         n += put_number(buf + n, (uint64_t)sqlite3_column_int64(st, 1));
-        n += put_number(buf + n, (uint64_t)sqlite3_column_int64(st, 4));
+        n += put_number(buf + n, (uint64_t)sqlite3_column_int64(st, 3));
+        n += put_text(buf + n, (const char *)sqlite3_column_text(st, 4));
         n += put_text(buf + n, (const char *)sqlite3_column_text(st, 5));
-        n += put_text(buf + n, (const char *)sqlite3_column_text(st, 6));
         EVP_Digest(buf, n, hash, NULL, EVP_sha256(), NULL);
         HMAC(EVP_sha256(), derived, sizeof(derived), hash, sizeof(hash), mac, NULL);
-        CU_ASSERT_EQUAL(memcmp(sqlite3_column_blob(st, 3), hash, 32), 0);
-        CU_ASSERT_EQUAL(memcmp(sqlite3_column_blob(st, 7), mac, 32), 0);
+        CU_ASSERT(sqlite3_column_bytes(st, 2) == 8 && sqlite3_column_bytes(st, 6) == 16);
+        CU_ASSERT_EQUAL(memcmp(sqlite3_column_blob(st, 2), hash, 8), 0);
+        CU_ASSERT_EQUAL(memcmp(sqlite3_column_blob(st, 6), mac, 16), 0);
     }
+    CU_ASSERT_EQUAL(ask(&p, "SELECT length(hash) FROM audit_head"), 32);
     CU_ASSERT_EQUAL(rows, 5);
     sqlite3_finalize(st);
     sqlite3_close(db);
@@ -154,24 +161,26 @@ static void test_tampering(void)
     static const struct {
         const char *sql, *where, *what;
     } cases[] = {
-        {"UPDATE audit SET record = '{}' WHERE seq = 3", "record 3", "hash is wrong"},
-        {"UPDATE audit SET time = time + 1 WHERE seq = 2", "record 2", "hash is wrong"},
-        {"UPDATE audit SET node = 'x' WHERE seq = 5", "record 5", "hash is wrong"},
-        {"DELETE FROM audit WHERE seq = 3", "record 3", "missing"},
-        {"DELETE FROM audit WHERE seq = 1", "record 1", "missing"},
-        {"DELETE FROM audit WHERE seq = 5", "record 5", "missing"},
+        {"UPDATE audit SET record = x'7b7d' WHERE " SEQ " = 3", "record 3", "hash is wrong"},
+        {"UPDATE audit SET time = time + 1 WHERE " SEQ " = 2", "record 2", "hash is wrong"},
+        {"UPDATE audit_chain SET node = 'x'", "record 1", "hash is wrong"},
+        {"DELETE FROM audit WHERE " SEQ " = 3", "record 3", "missing"},
+        {"DELETE FROM audit WHERE " SEQ " = 1", "record 1", "missing"},
+        {"DELETE FROM audit WHERE " SEQ " = 5", "record 5", "missing"},
         {"DELETE FROM audit", "record 5", "missing"},
         {"DELETE FROM audit_head", "record 5", "no head"},
         {"UPDATE audit_head SET seq = 4", "record 5", "not what the head says"},
         {"UPDATE audit_head SET hash = zeroblob(32)", "record 5", "not what the head says"},
-        {"UPDATE audit SET seq = seq + 100; UPDATE audit SET seq = CASE seq WHEN 103 THEN 4"
-         " WHEN 104 THEN 3 ELSE seq - 100 END",
-         "record 3", "does not continue"},
-        {"UPDATE audit SET mac = zeroblob(32) WHERE seq = 2", "record 2", "HMAC is wrong"},
-        {"UPDATE audit SET mac = NULL WHERE seq = 2", "record 2", "no HMAC"},
-        {"UPDATE audit SET record = x'00' WHERE seq = 2", "record 2", "not text"},
-        {"UPDATE audit SET prev = NULL || x'' WHERE 0; UPDATE audit SET hash = x'00' WHERE seq = 4",
-         "record 4", "hash is wrong"},
+        {"UPDATE audit SET id = id + 100; UPDATE audit SET id = CASE " SEQ " WHEN 103 THEN id - 99"
+         " WHEN 104 THEN id - 101 ELSE id - 100 END",
+         "record 3", "hash is wrong"},
+        {"DELETE FROM audit_chain", "record 1", "its chain is not known"},
+        {"UPDATE audit_chain SET chain_id = replace(chain_id, substr(chain_id, 1, 1), 'g')",
+         "record 1", "hash is wrong"},
+        {"UPDATE audit SET mac = zeroblob(32) WHERE " SEQ " = 2", "record 2", "HMAC is wrong"},
+        {"UPDATE audit SET mac = NULL WHERE " SEQ " = 2", "record 2", "no HMAC"},
+        {"UPDATE audit SET record = x'00' WHERE " SEQ " = 2", "record 2", "not text"},
+        {"UPDATE audit SET hash = x'00' WHERE " SEQ " = 4", "record 4", "hash is wrong"},
     };
 
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
@@ -222,28 +231,58 @@ static void test_predecessors(void)
     append(s, "{}");
     CU_ASSERT_EQUAL(ask(&p, "SELECT count(*) FROM audit_head"), 2);
     CU_ASSERT_EQUAL(ask(&p, "SELECT count(*) FROM node"), 2);
-    CU_ASSERT_EQUAL(ask(&p, "SELECT count(*) FROM audit a JOIN audit h ON a.record LIKE"
-                            " '%\"chain\":\"' || h.chain_id || '\",\"seq\":5,\"head\":\"' ||"
-                            " lower(hex(h.hash)) || '\"%' WHERE a.node = 'cmp-admin'"
-                            " AND h.node = 'cmp-server' AND h.seq = 5"),
+    CU_ASSERT_EQUAL(ask(&p, "SELECT count(*) FROM audit a JOIN audit h ON audit_text(a.record) LIKE"
+                            " '%\"chain\":\"' || (SELECT chain_id FROM audit_chain WHERE n = 1)"
+                            " || '\",\"seq\":5,\"head\":\"' || lower(hex(h.hash)) || '%\"%'"
+                            " WHERE a.id = 2 * 4294967296 + 1 AND h.id = 4294967296 + 5"),
                     1);
     third = open_keyed(&p, "cmp-server"); /* both have gone on since */
     append(third, "{}");
-    CU_ASSERT_EQUAL(ask(&p,
-                        "SELECT (length(record) - length(replace(record, '\"head\"', '')))"
-                        " / 6 FROM audit WHERE seq = 1 ORDER BY time DESC, length(record) DESC"),
+    CU_ASSERT_EQUAL(ask(&p, "SELECT (length(audit_text(record)) -"
+                            " length(replace(audit_text(record), '\"head\"', ''))) / 6"
+                            " FROM audit WHERE " SEQ " = 1 ORDER BY id DESC"),
                     2);
     CU_ASSERT_EQUAL(cmpsrv_store_audit_verify(s, NULL, &n, NULL), 1);
     CU_ASSERT_EQUAL(n, 10);
     /* a whole chain gone, head and all */
-    CU_ASSERT(tamper(p.path, "DELETE FROM audit WHERE node = 'cmp-admin';"
-                             "DELETE FROM audit_head WHERE chain_id NOT IN"
-                             " (SELECT chain_id FROM audit)"));
+    CU_ASSERT(tamper(p.path, "DELETE FROM audit WHERE " CHAIN " = 2;"
+                             "DELETE FROM audit_head WHERE chain = 2;"
+                             "DELETE FROM audit_chain WHERE n = 2"));
     check_verify(s, 0, "record 2", "missing: a later chain names it");
     cmpsrv_store_free(third);
     cmpsrv_store_free(admin);
     cmpsrv_store_free(s);
     place_free(&p);
+}
+
+/* What is packed is read again as it was, and what is damaged is not read at all. */
+static void test_text(void)
+{
+    static const char *const texts[] = {
+        "",
+        "{}",
+        "{\"event\":\"issued\",\"alias\":\"factory\",\"tid\":\"00ff\"}",
+        "{\"event\":\"x\",\"serial\":\"0123456789abcdef0123456789ABCDEF\",\"entity\":"
+        "\"K\303\274hler\","
+        "\"subject\":\"CN=K\303\274hler,O=K\303\274hler\"}",
+        "{\"event\":\"chain\",\"node\":\"n\",\"predecessor\":[{\"chain\":\"abcdef0123\"}]}",
+        "0123456 01234567 012345678 abcdefg aaaaaaaa\",\"ca\":\"aaaaaaaa\",\"ca\":\"aaaaaaaa\"}"};
+    static const char *const damaged[] = {"\x1f",          "\x1f\x02x",        "\x1e\x01\x01",
+                                          "a\x1e\x02\x01", "abcd\x1e\x02\x03", "\x1d",
+                                          "\x1f\x00\x01"};
+    unsigned char packed[512];
+    char *text;
+    size_t n;
+
+    for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+        CU_ASSERT(cmpsrv_audit_pack(texts[i], packed, &n) && n <= strlen(texts[i]));
+        CU_ASSERT_PTR_NOT_NULL_FATAL(text = cmpsrv_audit_unpack(cmpsrv_slice(packed, n)));
+        CU_ASSERT_STRING_EQUAL(text, texts[i]);
+        OPENSSL_free(text);
+    }
+    for (size_t i = 0; i < sizeof(damaged) / sizeof(damaged[0]); i++)
+        CU_ASSERT_PTR_NULL(cmpsrv_audit_unpack(cmpsrv_slice_str(damaged[i])));
+    CU_ASSERT(!cmpsrv_audit_pack("a\nb", packed, &n));
 }
 
 /* A writer whose head was moved under it stops instead of forking the chain. */
@@ -253,7 +292,7 @@ static void test_moved_head(void)
     CMPSRV_STORE *s = chain_of_five(&p);
     CMPSRV_CHANGES c = {0};
 
-    CU_ASSERT(tamper(p.path, "DELETE FROM audit WHERE seq = 5; UPDATE audit_head SET seq = 4"));
+    CU_ASSERT(tamper(p.path, "DELETE FROM audit WHERE " SEQ " = 5; UPDATE audit_head SET seq = 4"));
     add_audit(&c, "{}");
     CU_ASSERT_EQUAL(commit(s, &c), CMPSRV_COMMIT_FAILED);
     CU_ASSERT_EQUAL(ask(&p, "SELECT count(*) FROM audit"), 4);
@@ -291,8 +330,9 @@ static void test_each(void)
 int main(void)
 {
     static const CMPSRV_TEST tests[] = {
-        TEST(test_chain), TEST(test_head),         TEST(test_hash_and_mac), TEST(test_tampering),
-        TEST(test_keys),  TEST(test_predecessors), TEST(test_moved_head),   TEST(test_each),
+        TEST(test_chain),      TEST(test_head), TEST(test_hash_and_mac),
+        TEST(test_tampering),  TEST(test_keys), TEST(test_predecessors),
+        TEST(test_moved_head), TEST(test_each), TEST(test_text),
     };
     int rc;
 

@@ -288,8 +288,8 @@ static CMPSRV_COMMIT issue_unique(CMPSRV_STORE *s, unsigned id, const char *enti
 
     strcpy(r->end_entity, entity);
     r->status = CMPSRV_CERT_ACTIVE;
-    number_to(r->spki_hash, CMPSRV_HASH, key);
-    number_to(r->subject_hash, CMPSRV_HASH, subject);
+    number_to(r->spki_hash, CMPSRV_HASH_KEPT, key);
+    number_to(r->subject_hash, CMPSRV_HASH_KEPT, subject);
     c.v[0].u.cert_unique = unique;
     out = cmpsrv_store_commit(s, &c, &why);
     CU_ASSERT_EQUAL(why.reason, CMPSRV_R_NONE);
@@ -306,8 +306,8 @@ static int taken(CMPSRV_STORE *s, const unsigned char *ca_id, const char *entity
     int ok;
 
     strcpy(like.end_entity, entity);
-    number_to(like.spki_hash, CMPSRV_HASH, key);
-    number_to(like.subject_hash, CMPSRV_HASH, subject);
+    number_to(like.spki_hash, CMPSRV_HASH_KEPT, key);
+    number_to(like.subject_hash, CMPSRV_HASH_KEPT, subject);
     ok = cmpsrv_store_cert_taken(s, ca_id, unique, &like, &bits, NULL);
     return ok == 1 ? (int)bits : ok;
 }
@@ -372,6 +372,32 @@ static void test_unique_races(void)
     place_free(&p);
 }
 
+static int is_any(void *arg, const CMPSRV_END_ENTITY_ROW *row)
+{
+    (void)arg;
+    (void)row;
+    return 1;
+}
+
+/* By the whole hash: one that only begins so is somebody else's. */
+static void test_by_subject(void)
+{
+    PLACE p;
+    CMPSRV_STORE *s = open_new(&p);
+    CMPSRV_END_ENTITY_ROW e = {.status = 0};
+    unsigned char hash[CMPSRV_HASH];
+
+    insert_device(s, CMPSRV_ENTITY_NEW, 1);
+    memset(hash, 's', sizeof(hash));
+    CU_ASSERT_EQUAL_FATAL(cmpsrv_store_entity_by_subject(s, hash, is_any, NULL, &e, NULL), 1);
+    CU_ASSERT_STRING_EQUAL(e.name, "device");
+    cmpsrv_end_entity_row_clear(&e);
+    hash[CMPSRV_HASH - 1] ^= 1;
+    CU_ASSERT_EQUAL(cmpsrv_store_entity_by_subject(s, hash, is_any, NULL, &e, NULL), 0);
+    cmpsrv_store_free(s);
+    place_free(&p);
+}
+
 TEST_MAIN("entity", TEST(test_entity_row), TEST(test_upsert_owner), TEST(test_upsert_code),
           TEST(test_use), TEST(test_use_races), TEST(test_attempts), TEST(test_taken),
-          TEST(test_unique_races))
+          TEST(test_unique_races), TEST(test_by_subject))

@@ -3,6 +3,12 @@
 #include "config.h"
 
 #include "rows.h"
+#include "typical.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+
+#include <openssl/evp.h>
 
 #include <sys/stat.h>
 
@@ -166,7 +172,8 @@ static void test_all_or_nothing(void)
     CU_ASSERT_EQUAL(commit(s, &c), CMPSRV_COMMIT_CONFLICT);
     CU_ASSERT_EQUAL(ask(&p, "SELECT count(*) FROM certificate"), 1);
     CU_ASSERT_EQUAL(ask(&p, "SELECT count(*) FROM end_entity"), 0);
-    CU_ASSERT_EQUAL(ask(&p, "SELECT count(*) FROM audit WHERE record LIKE '%never%'"), 0);
+    CU_ASSERT_EQUAL(ask(&p, "SELECT count(*) FROM audit WHERE audit_text(record) LIKE '%never%'"),
+                    0);
     CU_ASSERT_EQUAL(issue(s, 2), CMPSRV_COMMIT_DONE);
     CU_ASSERT_EQUAL(cmpsrv_store_audit_verify(s, NULL, NULL, NULL), 1);
     CU_ASSERT_EQUAL(cmpsrv_store_commit(s, &c, NULL), CMPSRV_COMMIT_DONE); /* nothing is done */
@@ -186,14 +193,13 @@ static void test_cert_get(void)
     CU_ASSERT_EQUAL_FATAL(cmpsrv_store_cert_get(s, CA, cmpsrv_slice(serial, 20), &got, NULL), 1);
     CU_ASSERT_EQUAL(memcmp(got.ca_id, CA, CMPSRV_HASH), 0);
     CU_ASSERT(got.serial_len == 20 && memcmp(got.serial, serial, 20) == 0);
-    CU_ASSERT(got.tid_len == 16 && got.tid[15] == 3);
     CU_ASSERT(got.der.n == 600 && got.der.p[599] == 3 && got.der.p[0] == 0x40);
     CU_ASSERT_EQUAL(got.issued_at, 1000 + 0x010203);
     CU_ASSERT_EQUAL(got.not_after, 900000 + 0x010203);
     CU_ASSERT_EQUAL(got.status, CMPSRV_CERT_UNCONFIRMED);
     CU_ASSERT_STRING_EQUAL(got.end_entity, "device-66051");
     CU_ASSERT_STRING_EQUAL(got.alias, "factory");
-    CU_ASSERT(got.identity[0] == 'i' && got.subject_hash[0] == 's' && got.spki_hash[31] == 3);
+    CU_ASSERT(got.subject_hash[0] == 's' && got.spki_hash[CMPSRV_HASH_KEPT - 1] == 3);
     cmpsrv_cert_row_clear(&got);
     CU_ASSERT_EQUAL(cmpsrv_store_cert_get(s, CA, cmpsrv_slice(serial, 19), &got, NULL), 0);
     cmpsrv_store_free(s);
@@ -209,7 +215,7 @@ static int unconfirmed(CMPSRV_STORE *s, unsigned key, int64_t now)
 
     memset(identity, 'i', CMPSRV_HASH);
     memset(subject, 's', CMPSRV_HASH);
-    number_to(spki, CMPSRV_HASH, key);
+    number_to(spki, CMPSRV_HASH_KEPT, key);
     found =
         cmpsrv_store_cert_unconfirmed(s, "factory", CA, identity, spki, subject, now, &cert, NULL);
     if (found == 1) {
@@ -225,7 +231,7 @@ static CMPSRV_COMMIT issue_key_1(CMPSRV_STORE *s, unsigned id, int64_t now)
     CMPSRV_CHANGES c = {0};
     CMPSRV_CERT_ROW *r = add_cert(&c, CMPSRV_CHANGE_CERT_INSERT, id);
 
-    number_to(r->spki_hash, CMPSRV_HASH, 1);
+    number_to(r->spki_hash, CMPSRV_HASH_KEPT, 1);
     r->issued_at = now;
     add_txn(&c, CMPSRV_CHANGE_TXN_INSERT, id, 1)->expires = now + 1000;
     return commit(s, &c);
@@ -322,14 +328,13 @@ static void test_plans(void)
 
     plan_of(p.path, CMPSRV_ST_CERT_UNCONFIRMED, plan, sizeof(plan));
     CU_ASSERT_PTR_NOT_NULL(strstr(plan, "c USING INDEX certificate_spki"));
-    CU_ASSERT_PTR_NOT_NULL(strstr(plan, "t USING INDEX txn_serial (serial=? AND ca_id=?)"));
+    CU_ASSERT_PTR_NOT_NULL(strstr(plan, "t USING INDEX txn_open (serial=? AND ca_id=?)"));
     plan_of(p.path, CMPSRV_ST_TXN_REPLACE, plan, sizeof(plan));
-    CU_ASSERT_PTR_NOT_NULL(strstr(plan, "txn USING INDEX txn_serial (serial=? AND ca_id=?)"));
+    CU_ASSERT_PTR_NOT_NULL(strstr(plan, "txn USING INDEX txn_open (serial=? AND ca_id=?)"));
     plan_of(p.path, CMPSRV_ST_CERT_KEY_TAKEN, plan, sizeof(plan));
-    CU_ASSERT_PTR_NOT_NULL(strstr(plan, "certificate USING INDEX certificate_spki (spki_hash=?)"));
+    CU_ASSERT_PTR_NOT_NULL(strstr(plan, "certificate USING INDEX certificate_spki (<expr>=?)"));
     plan_of(p.path, CMPSRV_ST_CERT_SUBJECT_TAKEN, plan, sizeof(plan));
-    CU_ASSERT_PTR_NOT_NULL(
-        strstr(plan, "certificate USING INDEX certificate_subject (subject_hash=?)"));
+    CU_ASSERT_PTR_NOT_NULL(strstr(plan, "certificate USING INDEX certificate_subject (<expr>=?)"));
     cmpsrv_store_free(s);
     place_free(&p);
 }
@@ -497,8 +502,8 @@ static void test_open_refuses(void)
     s = open_new(&p);
     cmpsrv_store_free(s);
     CU_ASSERT(tamper(p.path, "UPDATE meta SET schema_version = 99"));
-    check_refused(p.url, 0, "99", "up to 5");
-    check_refused(p.url, 1, "99", "up to 5");
+    check_refused(p.url, 0, "99", "up to 6");
+    check_refused(p.url, 1, "99", "up to 6");
     place_free(&p);
 }
 
@@ -515,10 +520,10 @@ static void test_migration(void)
     CU_ASSERT(tamper(p.path, "INSERT INTO meta VALUES(1, x'000102030405060708090a0b0c0d0e0f');"
                              "INSERT INTO end_entity VALUES('old', x'3000', x'00', x'00', '', '',"
                              " 10, 1)"));
-    check_refused(p.url, 1, "cmp-admin store migrate", "needs 5");
+    check_refused(p.url, 1, "cmp-admin store migrate", "needs 6");
     s = open_at(p.url, NULL);
     CU_ASSERT_PTR_NOT_NULL_FATAL(s);
-    CU_ASSERT_EQUAL(ask(&p, "SELECT schema_version FROM meta WHERE hex(store_id) LIKE '0001%'"), 5);
+    CU_ASSERT_EQUAL(ask(&p, "SELECT schema_version FROM meta WHERE hex(store_id) LIKE '0001%'"), 6);
     CU_ASSERT_EQUAL(ask(&p, "SELECT count(*) FROM end_entity WHERE name = 'old' AND attempts = 0"
                             " AND remaining = 0 AND code_kind = 0"),
                     1);
@@ -557,7 +562,7 @@ static void test_migration_from_4(void)
         " zeroblob(16), NULL, zeroblob(32), NULL, zeroblob(32), NULL, 9, 1, NULL;"));
     s = open_at(p.url, NULL);
     CU_ASSERT_PTR_NOT_NULL_FATAL(s);
-    CU_ASSERT_EQUAL(ask(&p, "SELECT schema_version FROM meta"), 5);
+    CU_ASSERT_EQUAL(ask(&p, "SELECT schema_version FROM meta"), 6);
     CU_ASSERT_EQUAL(ask(&p, "SELECT count(*) FROM end_entity WHERE alias = '' AND san IS NULL AND"
                             " updated_at = 5"),
                     3);
@@ -592,6 +597,194 @@ static void test_migration_all_or_nothing(void)
     place_free(&p);
 }
 
+/* One chain of version 5, by its description in audit.c. */
+static void add_chain_5(const PLACE *p, const char *chain, const char *const *records, size_t n,
+                        unsigned char head[CMPSRV_HASH])
+{
+    char sql[1024], hex[2 * CMPSRV_HASH + 1], prev[2 * CMPSRV_HASH + 1];
+
+    memset(head, 0, CMPSRV_HASH);
+    for (size_t i = 0; i < n; i++) {
+        unsigned char buf[512];
+        const unsigned long long numbers[] = {32, i + 1, 1000 + i, 4, strlen(records[i])};
+        const char *const texts[] = {chain, NULL, NULL, "node", records[i]};
+        size_t at = CMPSRV_HASH;
+
+        cmpsrv_hex(cmpsrv_slice(head, CMPSRV_HASH), prev, sizeof(prev));
+        memcpy(buf, head, CMPSRV_HASH);
+        for (size_t k = 0; k < 5; k++) {
+            for (int b = 56; b >= 0; b -= 8)
+                buf[at++] = (unsigned char)(numbers[k] >> b);
+            if (texts[k] != NULL) {
+                memcpy(buf + at, texts[k], strlen(texts[k]));
+                at += strlen(texts[k]);
+            }
+        }
+        EVP_Digest(buf, at, head, NULL, EVP_sha256(), NULL);
+        cmpsrv_hex(cmpsrv_slice(head, CMPSRV_HASH), hex, sizeof(hex));
+        snprintf(sql, sizeof(sql),
+                 "INSERT INTO audit VALUES('%s', %zu, x'%s', x'%s', %zu, 'node', '%s', NULL);",
+                 chain, i + 1, prev, hex, 1000 + i, records[i]);
+        CU_ASSERT(tamper(p->path, sql));
+    }
+    snprintf(sql, sizeof(sql), "INSERT INTO audit_head VALUES('%s', %zu, x'%s', 0);", chain, n,
+             hex);
+    CU_ASSERT(tamper(p->path, sql));
+}
+
+static int next_record(void *arg, const CMPSRV_AUDIT_ROW *row)
+{
+    const char *const **next = arg;
+
+    CU_ASSERT_STRING_EQUAL(row->record, **next);
+    CU_ASSERT_STRING_EQUAL(row->node, "node");
+    return *++*next != NULL;
+}
+
+/* Version 5: everything is found again, and a head that was printed then still vouches. */
+static void test_migration_from_5(void)
+{
+    static const char *const records[] = {
+        "{\"event\":\"chain\",\"node\":\"node\",\"predecessor\":[]}",
+        "{\"event\":\"issued\",\"serial\":\"0102030405060708\",\"entity\":\"K\303\274hler\"}",
+        "{\"event\":\"confirmed\"}", NULL};
+    static const unsigned char ca_b[] = "bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb",
+                               spki[] = "kkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkk",
+                               subject[] = "ssssssssssssssssssssssssssssssss",
+                               identity[] = "iiiiiiiiiiiiiiiiiiiiiiiiiiiiiiii";
+    const char *const *next = records;
+    unsigned char head[CMPSRV_HASH];
+    CMPSRV_CERT_ROW cert;
+    CMPSRV_STORE *s;
+    int64_t n = 0;
+    PLACE p;
+
+    place_new(&p);
+    for (int i = 0; i < 5; i++)
+        CU_ASSERT(tamper(p.path, cmpsrv_migrations[i].sql));
+    CU_ASSERT(tamper(
+        p.path,
+        "INSERT INTO meta VALUES(5, x'000102030405060708090a0b0c0d0e0f');"
+        "INSERT INTO ca VALUES(CAST('cccccccccccccccccccccccccccccccc' AS BLOB), 'C', 7);"
+        "INSERT INTO ca VALUES(CAST('bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb' AS BLOB), 'B', 3);"
+        "INSERT INTO certificate SELECT id, x'01', x'3000', 0, 500, 0, 0, 9000, 'device',"
+        " CAST('ssssssssssssssssssssssssssssssss' AS BLOB), "
+        "CAST('kkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkk' AS BLOB),"
+        " CAST('iiiiiiiiiiiiiiiiiiiiiiiiiiiiiiii' AS BLOB), 'factory', x'aa01', 1 FROM ca WHERE "
+        "name = 'B';"
+        "INSERT INTO certificate SELECT ca_id, x'02', x'300100', 2, 600, 700, 4, 9000, 'other',"
+        " subject_hash, zeroblob(32), identity, 'line', NULL, 1 FROM certificate;"
+        "INSERT INTO tid_spent SELECT 'factory', x'aa02', ca_id, serial FROM certificate WHERE "
+        "serial = x'01';"
+        "INSERT INTO txn SELECT 'factory', x'aa02', 1, 1, 0, identity, 1, 0, 0, 2, zeroblob(16),"
+        " NULL, ca_id, serial, zeroblob(32), x'01', 9000, 1, NULL, 0 FROM certificate"
+        " WHERE serial = x'01';"));
+    add_chain_5(&p, "0123456789abcdef0123456789abcdef", records, 3, head);
+    s = open_at(p.url, NULL);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(s);
+    CU_ASSERT_EQUAL(cmpsrv_store_check(s, NULL), 1);
+    CU_ASSERT_EQUAL(ask(&p, "SELECT count(*) FROM certificate JOIN ca ON ca.n = certificate.ca"
+                            " WHERE ca.name = 'B'"),
+                    2);
+    CU_ASSERT_EQUAL(ask(&p, "SELECT count(*) FROM tid"), 2);
+    CU_ASSERT_EQUAL(cmpsrv_store_tid_used(s, "factory", cmpsrv_slice("\xaa\x01", 2), NULL), 1);
+    CU_ASSERT_EQUAL(cmpsrv_store_tid_used(s, "factory", cmpsrv_slice("\xaa\x02", 2), NULL), 1);
+    CU_ASSERT_EQUAL(cmpsrv_store_tid_used(s, "line", cmpsrv_slice("\xaa\x01", 2), NULL), 0);
+    CU_ASSERT_EQUAL_FATAL(cmpsrv_store_cert_get(s, ca_b, cmpsrv_slice("\2", 1), &cert, NULL), 1);
+    CU_ASSERT(cert.der.n == 3 && cert.status == CMPSRV_CERT_REVOKED && cert.revoked_at == 700 &&
+              cert.reason == 4 && cert.issued_at == 600 && cert.not_after == 9000 &&
+              memcmp(cert.ca_id, ca_b, CMPSRV_HASH) == 0);
+    CU_ASSERT_STRING_EQUAL(cert.alias, "line");
+    cmpsrv_cert_row_clear(&cert);
+    CU_ASSERT_EQUAL_FATAL(cmpsrv_store_cert_unconfirmed(s, "factory", ca_b, identity, spki, subject,
+                                                        8999, &cert, NULL),
+                          1);
+    CU_ASSERT_STRING_EQUAL(cert.end_entity, "device");
+    cmpsrv_cert_row_clear(&cert);
+    CU_ASSERT(cmpsrv_store_crl_number(s, ca_b, &n, NULL) && n == 4);
+    CU_ASSERT_EQUAL(cmpsrv_store_audit_verify(s, head, &n, NULL), 1);
+    CU_ASSERT_EQUAL(n, 4); /* ours names the old one */
+    CU_ASSERT_EQUAL(cmpsrv_store_audit_each(s, 0, next_record, &next, NULL), 1);
+    CU_ASSERT_PTR_EQUAL(next, records + 3);
+    CU_ASSERT(tamper(p.path,
+                     "DELETE FROM audit WHERE id = 4294967296 + 3; UPDATE audit_head SET seq = 2,"
+                     " hash = zeroblob(32) WHERE chain = 1"));
+    CU_ASSERT_EQUAL(cmpsrv_store_audit_verify(s, NULL, NULL, NULL), 0);
+    cmpsrv_store_free(s);
+    place_free(&p);
+}
+
+/* ---- what it takes -----------------------------------------------------------------------------
+ */
+
+typedef struct {
+    CMPSRV_STORE *store;
+    unsigned seed;
+    size_t der;
+} FILLER;
+
+static void *fill(void *arg)
+{
+    FILLER *f = arg;
+    TYPICAL_RANDOM r = {f->seed};
+
+    for (int i = 0; i < 1000; i++) {
+        CMPSRV_CHANGES c = {0};
+
+        typical_issuance(&c, &r);
+        f->der += c.v[c.n - 1].u.cert.der.n;
+        if (commit(f->store, &c) != CMPSRV_COMMIT_DONE)
+            abort();
+    }
+    return NULL;
+}
+
+/* The promise: DER and 450 octets a certificate, once the answers are gone. End entities are apart.
+ * And callers at once share commits, as the counters tell. */
+static void test_size(void)
+{
+    enum { THREADS = 20 };
+    CMPSRV_SECRET *key = cmpsrv_secret_new("secret", 6);
+    CMPSRV_STORE_STATS stats;
+    pthread_t id[THREADS];
+    FILLER f[THREADS];
+    size_t der = 0;
+    CMPSRV_STORE *s;
+    int64_t bytes;
+    PLACE p;
+
+    place_new(&p);
+    s = open_at(p.url, &(CMPSRV_STORE_OPTIONS){.key = key});
+    CU_ASSERT_PTR_NOT_NULL_FATAL(s);
+    CU_ASSERT_FATAL(cmpsrv_store_ca_register(s, TYPICAL_CA, "Issuing", NULL));
+    for (unsigned i = 0; i < THREADS; i++) {
+        f[i] = (FILLER){s, i + 1, 0};
+        CU_ASSERT_EQUAL_FATAL(pthread_create(&id[i], NULL, fill, &f[i]), 0);
+    }
+    for (unsigned i = 0; i < THREADS; i++) {
+        pthread_join(id[i], NULL);
+        der += f[i].der;
+    }
+    cmpsrv_store_stats(s, &stats);
+    CU_ASSERT_EQUAL(stats.transactions, THREADS * 1000 + 1);
+    CU_ASSERT(stats.commits * 4 < stats.transactions);
+    CU_ASSERT(typical_expire(s));
+    cmpsrv_store_free(s);
+    CU_ASSERT_EQUAL(ask(&p, "SELECT count(*) FROM txn"), 0);
+    CU_ASSERT_EQUAL(ask(&p, "SELECT count(*) FROM tid"), THREADS * 1000);
+    bytes = ask(&p, "SELECT sum(pgsize) FROM dbstat WHERE name NOT LIKE '%end_entity%'"
+                    " OR name = 'certificate_end_entity'");
+    if (bytes < 0) {
+        fprintf(stderr, "not measured: this SQLite has no dbstat\n");
+    } else if (bytes - (int64_t)der > 450LL * THREADS * 1000) {
+        fprintf(stderr, "%.1f octets more than the DER\n",
+                (double)(bytes - (int64_t)der) / (THREADS * 1000));
+        CU_FAIL("too large");
+    }
+    cmpsrv_secret_free(key);
+    place_free(&p);
+}
+
 static void test_backup_and_check(void)
 {
     PLACE p, q;
@@ -622,5 +815,5 @@ TEST_MAIN("store", TEST(test_cert_insert), TEST(test_cert_status), TEST(test_txn
           TEST(test_entity), TEST(test_all_or_nothing), TEST(test_cert_get), TEST(test_unconfirmed),
           TEST(test_replace), TEST(test_plans), TEST(test_walks), TEST(test_ca),
           TEST(test_derive_key), TEST(test_open_refuses), TEST(test_migration),
-          TEST(test_migration_from_4), TEST(test_migration_all_or_nothing),
-          TEST(test_backup_and_check))
+          TEST(test_migration_from_4), TEST(test_migration_from_5),
+          TEST(test_migration_all_or_nothing), TEST(test_size), TEST(test_backup_and_check))
