@@ -91,7 +91,14 @@ static void undo_member(CMPSRV_SQLITE_WRITER *w)
         roll_back(w);
 }
 
-static void run_member(CMPSRV_SQLITE_WRITER *w, CMPSRV_TX *tx, JOB *job)
+static void run_member(CMPSRV_TX *tx, JOB *job)
+{
+    memset(&job->why, 0, sizeof(job->why));
+    job->outcome = job->apply(tx, job->arg, &job->why);
+}
+
+/* In a savepoint of its own, so that it can be undone without the others. */
+static void run_member_apart(CMPSRV_SQLITE_WRITER *w, CMPSRV_TX *tx, JOB *job)
 {
     CMPSRV_CHAIN before = tx->chain;
 
@@ -126,6 +133,7 @@ static int answer_before_commit(CMPSRV_SQLITE_WRITER *w, JOB **v, size_t n)
 typedef enum {
     GROUP_SETTLED, /* every member has its outcome */
     GROUP_TOLD,    /* and knows it */
+    GROUP_APART,   /* rolled back: a member is to be undone, so they need savepoints */
     GROUP_GONE     /* rolled back as a whole: nobody has an outcome */
 } GROUP_END;
 
@@ -167,7 +175,9 @@ static GROUP_END end_group(CMPSRV_SQLITE_WRITER *w, const CMPSRV_TX *tx, JOB **v
     return told ? GROUP_TOLD : GROUP_SETTLED;
 }
 
-static GROUP_END try_group(CMPSRV_SQLITE_WRITER *w, JOB **v, size_t n)
+/* A savepoint costs a copy of every page that its member touches, and nearly all members come
+ * through: so a group goes without first, and with them only when a member has to be undone. */
+static GROUP_END try_group(CMPSRV_SQLITE_WRITER *w, JOB **v, size_t n, int apart)
 {
     CMPSRV_TX tx = {.store = w->store, .conn = w->conn, .chain = w->chain};
     CMPSRV_REFUSAL why = {0};
@@ -180,11 +190,18 @@ static GROUP_END try_group(CMPSRV_SQLITE_WRITER *w, JOB **v, size_t n)
         return GROUP_SETTLED;
     }
     for (size_t i = 0; i < n; i++) {
-        run_member(w, &tx, v[i]);
+        if (apart)
+            run_member_apart(w, &tx, v[i]);
+        else
+            run_member(&tx, v[i]);
         if (!has_transaction(w)) {
             why = v[i]->why;
             fail_all(v, n, &why);
             return GROUP_GONE;
+        }
+        if (!apart && n > 1 && v[i]->outcome != CMPSRV_COMMIT_DONE) {
+            roll_back(w);
+            return GROUP_APART;
         }
     }
     end = end_group(w, &tx, v, n, &why);
@@ -195,8 +212,10 @@ static GROUP_END try_group(CMPSRV_SQLITE_WRITER *w, JOB **v, size_t n)
 
 static void run_group(CMPSRV_SQLITE_WRITER *w, JOB **v, size_t n)
 {
-    GROUP_END end = try_group(w, v, n);
+    GROUP_END end = try_group(w, v, n, 0);
 
+    if (end == GROUP_APART)
+        end = try_group(w, v, n, 1);
     if (end == GROUP_GONE && n > 1) {
         for (size_t i = 0; i < n; i++)
             run_group(w, v + i, 1);
