@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The one thread that writes to SQLite. Takes what is queued as one group, each member in its own
- * savepoint, so that many callers share one sync; nobody is told before COMMIT has returned. Runs
+ * The one thread that writes to SQLite. Takes what is queued as one group, so that many callers
+ * share one sync; nobody is told before COMMIT has returned. Runs
  * cmpsrv_changes_apply() and the store's own transactions without knowing what they do.
  */
 #include "config.h"
 
 #include "store/sqlite_local.h"
 
+#include <errno.h>
 #include <pthread.h>
+#include <semaphore.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -23,14 +25,14 @@
 #define ERASE_MS          1000 /* at the latest; also how often it is tried */
 #define CLOSE_MS          200  /* how long closing waits for readers to leave the WAL */
 
-/* What a caller waits for; on the caller's stack. done, outcome and next belong to the lock. */
+/* What a caller waits for, on its stack: the writer's from when it is queued until `told`. The
+ * semaphore wakes its caller and nobody else, and not into the writer's lock. */
 typedef struct job_st {
     CMPSRV_APPLY apply;
     void *arg;
     CMPSRV_REFUSAL why;
     CMPSRV_COMMIT outcome;
-    int done;
-    pthread_cond_t wake;
+    sem_t told;
     struct job_st *next;
 } JOB;
 
@@ -65,14 +67,11 @@ static void roll_back(CMPSRV_SQLITE_WRITER *w)
         cmpsrv_sqlite_exec(w->conn, "ROLLBACK", NULL);
 }
 
-static void tell(CMPSRV_SQLITE_WRITER *w, JOB **v, size_t n)
+/* Nothing of theirs may be touched after this. */
+static void tell(JOB **v, size_t n)
 {
-    pthread_mutex_lock(&w->lock);
-    for (size_t i = 0; i < n; i++) {
-        v[i]->done = 1;
-        pthread_cond_signal(&v[i]->wake);
-    }
-    pthread_mutex_unlock(&w->lock);
+    for (size_t i = 0; i < n; i++)
+        sem_post(&v[i]->told);
 }
 
 static void fail_all(JOB **v, size_t n, const CMPSRV_REFUSAL *why)
@@ -119,13 +118,13 @@ static void run_member_apart(CMPSRV_SQLITE_WRITER *w, CMPSRV_TX *tx, JOB *job)
 }
 
 /* Planted fault: answers what is not durable yet. 1 when it did, and nobody waits any more. */
-static int answer_before_commit(CMPSRV_SQLITE_WRITER *w, JOB **v, size_t n)
+static int answer_before_commit(JOB **v, size_t n)
 {
     const struct timespec a_little = {0, 20000000};
 
     if (!cmpsrv_fault("answer-before-commit"))
         return 0;
-    tell(w, v, n);
+    tell(v, n);
     nanosleep(&a_little, NULL);
     return 1;
 }
@@ -162,7 +161,7 @@ static GROUP_END end_group(CMPSRV_SQLITE_WRITER *w, const CMPSRV_TX *tx, JOB **v
         roll_back(w);
         return GROUP_SETTLED;
     }
-    told = answer_before_commit(w, v, n);
+    told = answer_before_commit(v, n);
     if (!cmpsrv_sqlite_exec(w->conn, "COMMIT", why)) {
         roll_back(w);
         return told ? GROUP_TOLD : GROUP_GONE;
@@ -222,7 +221,7 @@ static void run_group(CMPSRV_SQLITE_WRITER *w, JOB **v, size_t n)
         return;
     }
     if (end != GROUP_TOLD)
-        tell(w, v, n);
+        tell(v, n);
 }
 
 /* ---- the WAL -----------------------------------------------------------------------------------
@@ -324,8 +323,8 @@ CMPSRV_COMMIT cmpsrv_sqlite_write(CMPSRV_SQLITE_WRITER *w, CMPSRV_APPLY apply, v
 {
     JOB job = {.apply = apply, .arg = arg};
 
-    if (pthread_cond_init(&job.wake, NULL) != 0) {
-        cmpsrv_fail(why, "store: no condition variable");
+    if (sem_init(&job.told, 0, 0) != 0) {
+        cmpsrv_fail(why, "store: no semaphore");
         return CMPSRV_COMMIT_FAILED;
     }
     pthread_mutex_lock(&w->lock);
@@ -336,10 +335,10 @@ CMPSRV_COMMIT cmpsrv_sqlite_write(CMPSRV_SQLITE_WRITER *w, CMPSRV_APPLY apply, v
     w->last = &job;
     w->stats.queued++;
     pthread_cond_signal(&w->work);
-    while (!job.done)
-        pthread_cond_wait(&job.wake, &w->lock);
     pthread_mutex_unlock(&w->lock);
-    pthread_cond_destroy(&job.wake);
+    while (sem_wait(&job.told) != 0 && errno == EINTR)
+        continue;
+    sem_destroy(&job.told);
     if (job.outcome == CMPSRV_COMMIT_REFUSED || job.outcome == CMPSRV_COMMIT_FAILED)
         cmpsrv_refuse(why, job.why.reason, "%s", job.why.detail);
     return job.outcome;
