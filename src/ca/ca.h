@@ -21,7 +21,8 @@ typedef struct cmpsrv_signer_st {
     CMPSRV_BYTES subject;  /* Name TLV */
     CMPSRV_BYTES sender;   /* GeneralName TLV: directoryName subject */
     CMPSRV_BYTES ski;      /* octets of its subjectKeyIdentifier, or SHA-1 of its key */
-    CMPSRV_BYTES sig_alg;  /* AlgorithmIdentifier TLV it signs messages with */
+    CMPSRV_BYTES sig_alg;  /* AlgorithmIdentifier TLV it signs messages with, ... */
+    CMPSRV_SIG_KEY *sign;  /* ... and its key for that */
     int64_t not_before, not_after;
     CMPSRV_BYTES chain[10]; /* above it, without a self-signed root */
     size_t chain_n;
@@ -38,7 +39,8 @@ struct cmpsrv_ca_st {
     unsigned char id[CMPSRV_HASH]; /* SHA-256 of the certificate */
     CMPSRV_SIGNER issuer;
     CMPSRV_SIGNER *cmp_signer; /* its own, or == &issuer */
-    CMPSRV_BYTES cert_sig_alg; /* AlgorithmIdentifier TLV for certificates and CRLs */
+    CMPSRV_BYTES cert_sig_alg; /* AlgorithmIdentifier TLV for certificates and CRLs, ... */
+    CMPSRV_SIG_KEY *cert_sign; /* ... and the issuer's key for that */
     OSSL_LIB_CTX *libctx;
     const char *propq; /* borrowed from the server */
 };

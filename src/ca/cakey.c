@@ -373,7 +373,8 @@ static int check_it_signs(const LOAD *l)
     CMPSRV_BYTES sig = {NULL, 0};
     CMPSRV_REFUSAL why = {CMPSRV_R_NONE, ""};
     int ok =
-        cmpsrv_sig_make(l->libctx, l->propq, s->key, alg, data, &sig, &why) &&
+        (s->sign = cmpsrv_sig_key_new(l->libctx, l->propq, s->key, alg, &why)) != NULL &&
+        cmpsrv_sig_key_make(s->sign, data, &sig, &why) &&
         cmpsrv_sig_verify(l->libctx, l->propq, X509_get0_pubkey(s->cert), alg,
                           CMPSRV_MD_SHA224 | CMPSRV_MD_SHA256 | CMPSRV_MD_SHA384 | CMPSRV_MD_SHA512,
                           data, cmpsrv_bytes_slice(&sig), CMPSRV_R_BAD_MESSAGE_CHECK, &why);
@@ -412,6 +413,7 @@ static void clear_signer(CMPSRV_SIGNER *s)
     cmpsrv_bytes_clear(&s->sender);
     cmpsrv_bytes_clear(&s->ski);
     cmpsrv_bytes_clear(&s->sig_alg);
+    cmpsrv_sig_key_free(s->sign);
     for (size_t i = 0; i < s->chain_n; i++)
         cmpsrv_bytes_clear(&s->chain[i]);
     cmpsrv_bytes_clear(&s->root);
@@ -443,7 +445,9 @@ static int load_issuer(LOAD *l, const CMPSRV_CONF_CA *conf, CMPSRV_CA *ca)
     l->signer = &ca->issuer;
     if (!load_signer(l))
         return 0;
-    if (!cmpsrv_sig_algid(ca->issuer.key, conf->signature_digest, &ca->cert_sig_alg, &why))
+    if (!cmpsrv_sig_algid(ca->issuer.key, conf->signature_digest, &ca->cert_sig_alg, &why) ||
+        (ca->cert_sign = cmpsrv_sig_key_new(l->libctx, l->propq, ca->issuer.key,
+                                            cmpsrv_bytes_slice(&ca->cert_sig_alg), &why)) == NULL)
         return wrong(l, "signature_digest", "%s", why.detail);
     return cmpsrv_sha256(cmpsrv_bytes_slice(&ca->issuer.der), ca->id) ||
            wrong(l, l->certificate, "no SHA-256");
@@ -522,6 +526,7 @@ void cmpsrv_ca_free(CMPSRV_CA *ca)
         cmpsrv_signer_free(ca->cmp_signer);
     clear_signer(&ca->issuer);
     cmpsrv_bytes_clear(&ca->cert_sig_alg);
+    cmpsrv_sig_key_free(ca->cert_sign);
     OPENSSL_free(ca);
 }
 

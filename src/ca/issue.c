@@ -73,7 +73,7 @@ int cmpsrv_ca_sign(const CMPSRV_CA *ca, CMPSRV_SLICE tbs, CMPSRV_BYTES *out, CMP
     CMPSRV_DERW w = {0};
     int ok;
 
-    if (!cmpsrv_sig_make(ca->libctx, ca->propq, ca->issuer.key, algid, tbs, &signature, why))
+    if (!cmpsrv_sig_key_make(ca->cert_sign, tbs, &signature, why))
         return 0;
     cmpsrv_derw_begin(&w, DER_SEQUENCE);
     cmpsrv_derw_raw(&w, tbs);

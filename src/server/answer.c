@@ -210,14 +210,17 @@ static int protect_with_signature(void *arg, CMPSRV_SLICE header, CMPSRV_SLICE b
                                   CMPSRV_BYTES *out, CMPSRV_REFUSAL *why)
 {
     const struct protector *p = arg;
-    CMPSRV_SERVER *srv = p->req->srv;
+    const CMPSRV_SERVER *srv = p->req->srv;
+    CMPSRV_SLICE alg = cmpsrv_bytes_slice(&p->req->sig_alg), data;
     CMPSRV_BYTES part = {0};
-    int ok = cmpsrv_protected_part(header, body, &part)
-                 ? cmpsrv_sig_make(srv->libctx, srv->propq, p->signer->key,
-                                   cmpsrv_bytes_slice(&p->req->sig_alg), cmpsrv_bytes_slice(&part),
-                                   out, why)
-                 : cmpsrv_fail(why, "out of memory");
+    int ok;
 
+    if (!cmpsrv_protected_part(header, body, &part))
+        return cmpsrv_fail(why, "out of memory");
+    data = cmpsrv_bytes_slice(&part);
+    ok = cmpsrv_slice_eq(alg, cmpsrv_bytes_slice(&p->signer->sig_alg))
+             ? cmpsrv_sig_key_make(p->signer->sign, data, out, why)
+             : cmpsrv_sig_make(srv->libctx, srv->propq, p->signer->key, alg, data, out, why);
     cmpsrv_bytes_clear(&part);
     return ok;
 }

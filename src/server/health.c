@@ -37,8 +37,7 @@ static int signs(const CMPSRV_CA *ca, const CMPSRV_SIGNER *s, const char *what, 
 {
     static const unsigned char probe[] = "cmpsrv: ready?";
     CMPSRV_BYTES sig = {NULL, 0};
-    int ok = cmpsrv_sig_make(ca->libctx, ca->propq, s->key, cmpsrv_bytes_slice(&s->sig_alg),
-                             cmpsrv_slice(probe, sizeof(probe)), &sig, why);
+    int ok = cmpsrv_sig_key_make(s->sign, cmpsrv_slice(probe, sizeof(probe)), &sig, why);
 
     cmpsrv_bytes_clear(&sig);
     if (!ok)

@@ -53,34 +53,115 @@ static int set_pss(EVP_MD_CTX *ctx, const CMPSRV_PSS *pss)
     return pss->md == 0 || EVP_PKEY_CTX_set_params(EVP_MD_CTX_get_pkey_ctx(ctx), params) > 0;
 }
 
-int cmpsrv_sig_make(OSSL_LIB_CTX *libctx, const char *propq, EVP_PKEY *key, CMPSRV_SLICE algid,
-                    CMPSRV_SLICE data, CMPSRV_BYTES *signature, CMPSRV_REFUSAL *why)
-{
-    CMPSRV_SIG_SCHEME s;
-    EVP_MD_CTX *ctx = NULL;
-    unsigned char *sig = NULL;
-    size_t len = 0;
-    int size, ok = 0;
+struct cmpsrv_sig_key_st {
+    OSSL_LIB_CTX *libctx;
+    const char *propq;
+    EVP_PKEY *key;
+    CMPSRV_SIG_SCHEME scheme;
+    EVP_MD_CTX *ready; /* copied for each signature: a third of the cost of setting it up */
+};
 
-    if (!cmpsrv_sig_scheme_read(algid, &s, why) || !check_fits(&s, key, why))
-        return 0;
-    if (s.md != 0 && (s.md & CMPSRV_MDS_TO_SIGN) == 0)
-        return cmpsrv_refuse(why, CMPSRV_R_BAD_ALG, "nothing is signed with %s",
-                             cmpsrv_md_name(s.md));
-    if ((ctx = EVP_MD_CTX_new()) == NULL ||
-        !EVP_DigestSignInit_ex(ctx, NULL, md_name(&s), libctx, propq, key, NULL) ||
-        !set_pss(ctx, &s.pss) || (size = EVP_PKEY_get_size(key)) <= 0 ||
-        (sig = OPENSSL_malloc(len = (size_t)size)) == NULL ||
-        EVP_DigestSign(ctx, sig, &len, data.p, data.n) <= 0) {
-        cmpsrv_fail(why, "cannot sign");
-        goto end;
+/* A context that wants data to sign. NULL with the error queue filled. */
+static EVP_MD_CTX *begin_signature(const CMPSRV_SIG_KEY *k)
+{
+    EVP_MD_CTX *ctx = EVP_MD_CTX_new();
+
+    if (ctx != NULL &&
+        EVP_DigestSignInit_ex(ctx, NULL, md_name(&k->scheme), k->libctx, k->propq, k->key, NULL) &&
+        set_pss(ctx, &k->scheme.pss))
+        return ctx;
+    EVP_MD_CTX_free(ctx);
+    return NULL;
+}
+
+/* The same from the one that is ready; a provider need not be able to copy. */
+static EVP_MD_CTX *copy_ready(const CMPSRV_SIG_KEY *k)
+{
+    EVP_MD_CTX *ctx = EVP_MD_CTX_new();
+
+    if (ctx != NULL && EVP_MD_CTX_copy_ex(ctx, k->ready))
+        return ctx;
+    EVP_MD_CTX_free(ctx);
+    ERR_clear_error();
+    return begin_signature(k);
+}
+
+static int end_signature(EVP_MD_CTX *ctx, EVP_PKEY *key, CMPSRV_SLICE data, CMPSRV_BYTES *signature,
+                         CMPSRV_REFUSAL *why)
+{
+    int size = EVP_PKEY_get_size(key);
+    size_t len = size > 0 ? (size_t)size : 0;
+    unsigned char *sig = len == 0 ? NULL : OPENSSL_malloc(len);
+
+    if (ctx == NULL || sig == NULL || EVP_DigestSign(ctx, sig, &len, data.p, data.n) <= 0) {
+        OPENSSL_free(sig);
+        return cmpsrv_fail(why, "cannot sign");
     }
     cmpsrv_bytes_clear(signature);
     *signature = (CMPSRV_BYTES){sig, len};
-    sig = NULL;
-    ok = 1;
-end:
-    OPENSSL_free(sig);
+    return 1;
+}
+
+/* Borrows the key. */
+static int set_up(CMPSRV_SIG_KEY *k, OSSL_LIB_CTX *libctx, const char *propq, EVP_PKEY *key,
+                  CMPSRV_SLICE algid, CMPSRV_REFUSAL *why)
+{
+    *k = (CMPSRV_SIG_KEY){.libctx = libctx, .propq = propq, .key = key};
+    if (!cmpsrv_sig_scheme_read(algid, &k->scheme, why) || !check_fits(&k->scheme, key, why))
+        return 0;
+    return k->scheme.md == 0 || (k->scheme.md & CMPSRV_MDS_TO_SIGN) != 0 ||
+           cmpsrv_refuse(why, CMPSRV_R_BAD_ALG, "nothing is signed with %s",
+                         cmpsrv_md_name(k->scheme.md));
+}
+
+CMPSRV_SIG_KEY *cmpsrv_sig_key_new(OSSL_LIB_CTX *libctx, const char *propq, EVP_PKEY *key,
+                                   CMPSRV_SLICE algid, CMPSRV_REFUSAL *why)
+{
+    CMPSRV_SIG_KEY k, *out = NULL;
+
+    if (!set_up(&k, libctx, propq, key, algid, why))
+        return NULL;
+    if ((k.ready = begin_signature(&k)) == NULL || (out = OPENSSL_malloc(sizeof(*out))) == NULL ||
+        !EVP_PKEY_up_ref(key)) {
+        EVP_MD_CTX_free(k.ready);
+        OPENSSL_free(out);
+        cmpsrv_fail(why, "cannot sign");
+        return NULL;
+    }
+    *out = k;
+    return out;
+}
+
+void cmpsrv_sig_key_free(CMPSRV_SIG_KEY *k)
+{
+    if (k == NULL)
+        return;
+    EVP_MD_CTX_free(k->ready);
+    EVP_PKEY_free(k->key);
+    OPENSSL_free(k);
+}
+
+int cmpsrv_sig_key_make(const CMPSRV_SIG_KEY *k, CMPSRV_SLICE data, CMPSRV_BYTES *signature,
+                        CMPSRV_REFUSAL *why)
+{
+    EVP_MD_CTX *ctx = copy_ready(k);
+    int ok = end_signature(ctx, k->key, data, signature, why);
+
+    EVP_MD_CTX_free(ctx);
+    return ok;
+}
+
+int cmpsrv_sig_make(OSSL_LIB_CTX *libctx, const char *propq, EVP_PKEY *key, CMPSRV_SLICE algid,
+                    CMPSRV_SLICE data, CMPSRV_BYTES *signature, CMPSRV_REFUSAL *why)
+{
+    CMPSRV_SIG_KEY k;
+    EVP_MD_CTX *ctx;
+    int ok;
+
+    if (!set_up(&k, libctx, propq, key, algid, why))
+        return 0;
+    ctx = begin_signature(&k);
+    ok = end_signature(ctx, key, data, signature, why);
     EVP_MD_CTX_free(ctx);
     return ok;
 }

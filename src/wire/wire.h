@@ -345,7 +345,16 @@ int cmpsrv_sig_algid(EVP_PKEY *key, unsigned md, CMPSRV_BYTES *out, CMPSRV_REFUS
 /* The one with which `key` answers a message signed under `algid`: its digest if that is good
  * enough, and RSASSA-PSS to RSASSA-PSS. 1/0. */
 int cmpsrv_sig_algid_like(EVP_PKEY *key, CMPSRV_SLICE algid, CMPSRV_BYTES *out);
-/* Signs data under that AlgorithmIdentifier; also for certificates. 1/0. */
+/* A key of ours under the AlgorithmIdentifier that it signs with, set up once; holds a reference to
+ * the key. Immutable, for any thread. NULL with *why. */
+typedef struct cmpsrv_sig_key_st CMPSRV_SIG_KEY;
+CMPSRV_SIG_KEY *cmpsrv_sig_key_new(OSSL_LIB_CTX *libctx, const char *propq, EVP_PKEY *key,
+                                   CMPSRV_SLICE algid, CMPSRV_REFUSAL *why);
+void cmpsrv_sig_key_free(CMPSRV_SIG_KEY *k);
+/* Signs data; also for certificates. 1/0. */
+int cmpsrv_sig_key_make(const CMPSRV_SIG_KEY *k, CMPSRV_SLICE data, CMPSRV_BYTES *signature,
+                        CMPSRV_REFUSAL *why);
+/* The same once, for a key that was not set up. */
 int cmpsrv_sig_make(OSSL_LIB_CTX *libctx, const char *propq, EVP_PKEY *key, CMPSRV_SLICE algid,
                     CMPSRV_SLICE data, CMPSRV_BYTES *signature, CMPSRV_REFUSAL *why);
 /* Verifies: the algorithm must fit the key and have an allowed digest (one with a digest of its
