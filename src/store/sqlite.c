@@ -401,22 +401,32 @@ static int open_for_reading(CMPSRV_STORE *s, SQLITE_STORE *db, CMPSRV_REFUSAL *w
     return ok;
 }
 
+static CMPSRV_CONN *connect_beside(CMPSRV_STORE *s, SQLITE_STORE *db, CMPSRV_REFUSAL *why)
+{
+    CMPSRV_CONN *conn = connect_to(s, db->path, SQLITE_OPEN_READWRITE, why);
+
+    if (conn != NULL &&
+        cmpsrv_sqlite_exec(conn, "PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 0", why))
+        return conn;
+    cmpsrv_sqlite_disconnect(conn);
+    return NULL;
+}
+
 /* Looks whose database it is before anything in it is changed. */
 static int open_for_writing(CMPSRV_STORE *s, SQLITE_STORE *db, CMPSRV_REFUSAL *why)
 {
-    CMPSRV_CONN *conn = NULL;
+    CMPSRV_CONN *conn = NULL, *beside;
     int64_t version;
 
-    if (!make_private(db->path, why) ||
-        (conn = connect_to(s, db->path, SQLITE_OPEN_READWRITE, why)) == NULL ||
-        !read_version(conn, &version, why) || !cmpsrv_schema_usable(version, 0, why) ||
-        !configure_writer(conn, why) ||
-        (version < cmpsrv_schema_version() && !migrate(conn, why)) ||
-        (db->writer = cmpsrv_sqlite_writer_new(s, conn, why)) == NULL) {
-        cmpsrv_sqlite_disconnect(conn);
-        return 0;
-    }
-    return 1;
+    if (make_private(db->path, why) &&
+        (conn = connect_to(s, db->path, SQLITE_OPEN_READWRITE, why)) != NULL &&
+        read_version(conn, &version, why) && cmpsrv_schema_usable(version, 0, why) &&
+        configure_writer(conn, why) && (version == cmpsrv_schema_version() || migrate(conn, why)) &&
+        (beside = connect_beside(s, db, why)) != NULL &&
+        (db->writer = cmpsrv_sqlite_writer_new(s, conn, beside, why)) != NULL)
+        return 1;
+    cmpsrv_sqlite_disconnect(conn);
+    return 0;
 }
 
 /* SQLite's count of the memory in use takes one lock for the whole process at each allocation: all

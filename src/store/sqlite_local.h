@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Between sqlite.c (connections, reading) and sqlite_writer.c (the one thread that writes).
+ * Between sqlite.c (connections, reading), sqlite_writer.c (the one thread that writes) and
+ * sqlite_checkpoint.c (the thread beside it).
  */
 #ifndef CMPSRV_SQLITE_LOCAL_H
 #define CMPSRV_SQLITE_LOCAL_H
 
+#include <pthread.h>
 #include <sqlite3.h>
 
 #include "store/store_local.h"
@@ -29,10 +31,28 @@ int64_t cmpsrv_sqlite_run(CMPSRV_CONN *conn, CMPSRV_STMT st, const CMPSRV_SQLV *
  * second sync that succeeds would prove nothing. */
 void cmpsrv_sqlite_sync_or_die(CMPSRV_CONN *conn, int rc);
 
+/* ---- sqlite_checkpoint.c */
+
+/* A thread without signals. 1/0. */
+int cmpsrv_sqlite_thread(pthread_t *thread, void *(*body)(void *), void *arg);
+/* SQLite's own automatic checkpoint drops its errors, and the next one would take a failed sync for
+ * done; this one ends the process. *done: frames of the WAL that are in the database now; may be
+ * NULL. */
+void cmpsrv_sqlite_checkpoint(CMPSRV_CONN *conn, int mode, int *done);
+typedef struct cmpsrv_sqlite_checkpointer_st CMPSRV_SQLITE_CHECKPOINTER;
+/* Takes over conn, also when it fails. */
+CMPSRV_SQLITE_CHECKPOINTER *cmpsrv_sqlite_checkpointer_new(CMPSRV_CONN *conn, CMPSRV_REFUSAL *why);
+void cmpsrv_sqlite_checkpointer_free(CMPSRV_SQLITE_CHECKPOINTER *c);
+/* Begins to move what is in the WAL; for the writer, and not while it is busy. */
+void cmpsrv_sqlite_checkpointer_start(CMPSRV_SQLITE_CHECKPOINTER *c);
+int cmpsrv_sqlite_checkpointer_is_busy(CMPSRV_SQLITE_CHECKPOINTER *c);
+
+/* ---- sqlite_writer.c */
+
 typedef struct cmpsrv_sqlite_writer_st CMPSRV_SQLITE_WRITER;
-/* Takes over conn when it succeeds. */
+/* Takes over conn when it succeeds, and `beside`, the checkpointer's, in any case. */
 CMPSRV_SQLITE_WRITER *cmpsrv_sqlite_writer_new(CMPSRV_STORE *s, CMPSRV_CONN *conn,
-                                               CMPSRV_REFUSAL *why);
+                                               CMPSRV_CONN *beside, CMPSRV_REFUSAL *why);
 /* Does what is queued, moves the WAL into the database, closes conn. */
 void cmpsrv_sqlite_writer_free(CMPSRV_SQLITE_WRITER *w);
 CMPSRV_COMMIT cmpsrv_sqlite_write(CMPSRV_SQLITE_WRITER *w, CMPSRV_APPLY apply, void *arg,

@@ -11,7 +11,6 @@
 #include <errno.h>
 #include <pthread.h>
 #include <semaphore.h>
-#include <signal.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
@@ -38,10 +37,12 @@ typedef struct job_st {
 
 struct cmpsrv_sqlite_writer_st {
     CMPSRV_STORE *store;
-    CMPSRV_CONN *conn; /* from here to checkpoint_at: the writer thread's alone */
+    CMPSRV_SQLITE_CHECKPOINTER *checkpointer;
+    CMPSRV_CONN *conn; /* from here to erased_at: the writer thread's alone */
     CMPSRV_CHAIN chain;
     int frames;        /* in the WAL */
-    int checkpoint_at; /* frames at which to try next */
+    int checkpoint_at; /* frames at which to move them */
+    int moving;        /* the checkpointer was told */
     int erased;        /* something is still in the WAL that should not be */
     int64_t erased_at; /* ms, monotonic: when that began, or was last tried */
     pthread_t thread;
@@ -239,17 +240,19 @@ static int note_frames(void *arg, sqlite3 *db, const char *name, int frames)
     return SQLITE_OK;
 }
 
-/* SQLite's own automatic checkpoint drops its errors, and the next one would take a failed sync for
- * done: so it is done here, where a failed sync can end the process. */
-static void checkpoint(CMPSRV_SQLITE_WRITER *w, int mode)
+/* Most of a long WAL is moved beside us; then, in a moment without a commit, what came meanwhile.
+ */
+static void keep_wal_short(CMPSRV_SQLITE_WRITER *w)
 {
-    int rc = sqlite3_wal_checkpoint_v2(w->conn->db, NULL, mode, NULL, NULL);
-
-    w->checkpoint_at = w->frames + CHECKPOINT_FRAMES;
-    cmpsrv_sqlite_sync_or_die(w->conn, rc);
-    if (rc != SQLITE_OK && rc != SQLITE_BUSY)
-        cmpsrv_log(w->store->log, CMPSRV_LOG_WARNING, "store: checkpoint: %s (SQLite %d)",
-                   sqlite3_errmsg(w->conn->db), rc);
+    if (w->frames < w->checkpoint_at || cmpsrv_sqlite_checkpointer_is_busy(w->checkpointer))
+        return;
+    if (!w->moving) {
+        cmpsrv_sqlite_checkpointer_start(w->checkpointer);
+    } else {
+        cmpsrv_sqlite_checkpoint(w->conn, SQLITE_CHECKPOINT_PASSIVE, NULL);
+        w->checkpoint_at = w->frames + CHECKPOINT_FRAMES;
+    }
+    w->moving = !w->moving;
 }
 
 /* Pages are overwritten with zeros (secure_delete), but the WAL has what they were: it is written
@@ -311,8 +314,7 @@ static void *write_all(void *arg)
             run_group(w, v, n);
         else if (stop)
             return NULL;
-        if (w->frames >= w->checkpoint_at)
-            checkpoint(w, SQLITE_CHECKPOINT_PASSIVE);
+        keep_wal_short(w);
         if (w->erased && (n == 0 || cmpsrv_time_mono() - w->erased_at >= ERASE_MS))
             empty_wal(w);
     }
@@ -353,26 +355,14 @@ void cmpsrv_sqlite_writer_stats(CMPSRV_SQLITE_WRITER *w, CMPSRV_STORE_STATS *out
     pthread_mutex_unlock(&w->lock);
 }
 
-/* Signals are for the threads that know what to do with them. */
-static int start_thread(CMPSRV_SQLITE_WRITER *w)
-{
-    sigset_t all, before;
-    int rc;
-
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    rc = pthread_create(&w->thread, NULL, write_all, w);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-    return rc == 0;
-}
-
 CMPSRV_SQLITE_WRITER *cmpsrv_sqlite_writer_new(CMPSRV_STORE *s, CMPSRV_CONN *conn,
-                                               CMPSRV_REFUSAL *why)
+                                               CMPSRV_CONN *beside, CMPSRV_REFUSAL *why)
 {
     CMPSRV_SQLITE_WRITER *w = OPENSSL_zalloc(sizeof(*w));
     pthread_condattr_t monotonic;
 
     if (w == NULL) {
+        cmpsrv_sqlite_disconnect(beside);
         cmpsrv_fail(why, "out of memory");
         return NULL;
     }
@@ -386,8 +376,11 @@ CMPSRV_SQLITE_WRITER *cmpsrv_sqlite_writer_new(CMPSRV_STORE *s, CMPSRV_CONN *con
     pthread_condattr_destroy(&monotonic);
     sqlite3_wal_hook(conn->db, note_frames, w);
     empty_wal(w); /* who was here before may have had no time for it */
-    if (cmpsrv_chain_init(&w->chain) && start_thread(w))
+    w->checkpointer = cmpsrv_sqlite_checkpointer_new(beside, why);
+    if (w->checkpointer != NULL && cmpsrv_chain_init(&w->chain) &&
+        cmpsrv_sqlite_thread(&w->thread, write_all, w))
         return w;
+    cmpsrv_sqlite_checkpointer_free(w->checkpointer);
     cmpsrv_fail(why, "store: cannot start the writer");
     pthread_cond_destroy(&w->work);
     pthread_mutex_destroy(&w->lock);
@@ -404,8 +397,9 @@ void cmpsrv_sqlite_writer_free(CMPSRV_SQLITE_WRITER *w)
     pthread_cond_signal(&w->work);
     pthread_mutex_unlock(&w->lock);
     pthread_join(w->thread, NULL);
+    cmpsrv_sqlite_checkpointer_free(w->checkpointer);
     sqlite3_busy_timeout(w->conn->db, CLOSE_MS);
-    checkpoint(w, SQLITE_CHECKPOINT_TRUNCATE);
+    cmpsrv_sqlite_checkpoint(w->conn, SQLITE_CHECKPOINT_TRUNCATE, NULL);
     cmpsrv_sqlite_disconnect(w->conn);
     pthread_cond_destroy(&w->work);
     pthread_mutex_destroy(&w->lock);

@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The thread that moves the WAL into the database beside the writer, which would have to stop for
+ * as long: tens of milliseconds in a large store, where each certificate touches pages of its own.
+ * What is committed meanwhile is the next, smaller pass; the last few pages are left to the writer,
+ * because the WAL begins anew only when nothing is left in it. Knows no SQL and no rows.
+ */
+#include "config.h"
+
+#include "store/sqlite_local.h"
+
+#include <pthread.h>
+#include <signal.h>
+
+#include <openssl/crypto.h>
+
+#define PASSES     4   /* at most, for a writer that is as fast as we are */
+#define FEW_FRAMES 256 /* that a pass found: what the writer has added since is as little */
+
+struct cmpsrv_sqlite_checkpointer_st {
+    CMPSRV_CONN *conn; /* the thread's alone */
+    pthread_t thread;
+    pthread_mutex_t lock;
+    pthread_cond_t work;
+    /* under the lock: */
+    int busy, stop;
+};
+
+void cmpsrv_sqlite_checkpoint(CMPSRV_CONN *conn, int mode, int *done)
+{
+    int rc = sqlite3_wal_checkpoint_v2(conn->db, NULL, mode, NULL, done);
+
+    cmpsrv_sqlite_sync_or_die(conn, rc);
+    if (rc != SQLITE_OK && rc != SQLITE_BUSY)
+        cmpsrv_log(conn->store->log, CMPSRV_LOG_WARNING, "store: checkpoint: %s (SQLite %d)",
+                   sqlite3_errmsg(conn->db), rc);
+}
+
+static void run_passes(CMPSRV_CONN *conn)
+{
+    int before = 0, done = 0;
+
+    for (int i = 0; i < PASSES; i++, before = done) {
+        cmpsrv_sqlite_checkpoint(conn, SQLITE_CHECKPOINT_PASSIVE, &done);
+        if (done - before < FEW_FRAMES)
+            return;
+    }
+}
+
+static void *run(void *arg)
+{
+    CMPSRV_SQLITE_CHECKPOINTER *c = arg;
+
+    pthread_mutex_lock(&c->lock);
+    for (;;) {
+        while (!c->busy && !c->stop)
+            pthread_cond_wait(&c->work, &c->lock);
+        if (c->stop)
+            break;
+        pthread_mutex_unlock(&c->lock);
+        run_passes(c->conn);
+        pthread_mutex_lock(&c->lock);
+        c->busy = 0;
+    }
+    pthread_mutex_unlock(&c->lock);
+    return NULL;
+}
+
+/* Signals are for the threads that know what to do with them. */
+int cmpsrv_sqlite_thread(pthread_t *thread, void *(*body)(void *), void *arg)
+{
+    sigset_t all, before;
+    int rc;
+
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    rc = pthread_create(thread, NULL, body, arg);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    return rc == 0;
+}
+
+CMPSRV_SQLITE_CHECKPOINTER *cmpsrv_sqlite_checkpointer_new(CMPSRV_CONN *conn, CMPSRV_REFUSAL *why)
+{
+    CMPSRV_SQLITE_CHECKPOINTER *c = OPENSSL_zalloc(sizeof(*c));
+
+    if (c == NULL) {
+        cmpsrv_sqlite_disconnect(conn);
+        cmpsrv_fail(why, "out of memory");
+        return NULL;
+    }
+    c->conn = conn;
+    pthread_mutex_init(&c->lock, NULL);
+    pthread_cond_init(&c->work, NULL);
+    if (cmpsrv_sqlite_thread(&c->thread, run, c))
+        return c;
+    cmpsrv_fail(why, "store: cannot start the thread for checkpoints");
+    cmpsrv_sqlite_disconnect(conn);
+    pthread_cond_destroy(&c->work);
+    pthread_mutex_destroy(&c->lock);
+    OPENSSL_free(c);
+    return NULL;
+}
+
+void cmpsrv_sqlite_checkpointer_free(CMPSRV_SQLITE_CHECKPOINTER *c)
+{
+    if (c == NULL)
+        return;
+    pthread_mutex_lock(&c->lock);
+    c->stop = 1;
+    pthread_cond_signal(&c->work);
+    pthread_mutex_unlock(&c->lock);
+    pthread_join(c->thread, NULL);
+    cmpsrv_sqlite_disconnect(c->conn);
+    pthread_cond_destroy(&c->work);
+    pthread_mutex_destroy(&c->lock);
+    OPENSSL_free(c);
+}
+
+void cmpsrv_sqlite_checkpointer_start(CMPSRV_SQLITE_CHECKPOINTER *c)
+{
+    pthread_mutex_lock(&c->lock);
+    c->busy = 1;
+    pthread_cond_signal(&c->work);
+    pthread_mutex_unlock(&c->lock);
+}
+
+int cmpsrv_sqlite_checkpointer_is_busy(CMPSRV_SQLITE_CHECKPOINTER *c)
+{
+    int busy;
+
+    pthread_mutex_lock(&c->lock);
+    busy = c->busy;
+    pthread_mutex_unlock(&c->lock);
+    return busy;
+}
