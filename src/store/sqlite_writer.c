@@ -362,6 +362,8 @@ static int start_thread(CMPSRV_SQLITE_WRITER *w)
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &before);
     rc = pthread_create(&w->thread, NULL, write_all, w);
+    if (rc == 0)
+        pthread_setname_np(w->thread, "writer");
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     return rc == 0;
 }
