@@ -140,6 +140,8 @@ static void print_head(const BENCH_REPORT *r, const BENCH_RESULT *all)
     printf("transactions %llu done, %llu failed, %llu checked fully, %llu reconnects\n",
            (unsigned long long)all->done, (unsigned long long)all->failed,
            (unsigned long long)all->fully, (unsigned long long)all->reconnects);
+    if (r->any_certificate)
+        puts("             no certificate was checked for its key (--any-certificate)");
     if (all->not_started > 0)
         printf("             %llu arrivals were never begun: the server does not hold this rate\n",
                (unsigned long long)all->not_started);
@@ -392,6 +394,7 @@ static void add_head(CMPSRV_JSON *j, const BENCH_REPORT *r)
     add_count(j, "connections", r->connections);
     add_count(j, "threads", r->threads);
     add_count(j, "warmed_up", r->warmed_up);
+    cmpsrv_json_field_raw(j, "any_certificate", r->any_certificate ? "true" : "false");
 }
 
 static int print_json(const BENCH_REPORT *r, const BENCH_RESULT *all)
