@@ -75,9 +75,10 @@ size_t bench_pack_count(const BENCH_PACK *p);
 /* What answers are checked against. Immutable, shared by threads. */
 typedef struct bench_check_st {
     const BENCH_PACK *pack;
-    X509 *ca;            /* issuer that certificates are checked against; NULL: not checked */
+    X509 *ca;             /* issuer that certificates are checked against; NULL: not checked */
     X509 *const *trusted; /* what signatures of answers are checked against, with ca */
     size_t trusted_n;
+    int any_certificate; /* of a server that issues one fixed certificate: its key is not ours */
 } BENCH_CHECK;
 
 /* A transaction under way, with its buffers; used again for the next one. One thread at a time. */
@@ -88,8 +89,8 @@ void bench_txn_free(BENCH_TXN *t);
  * Starts the transaction `index` of the pack: *message is the first message with fresh
  * transactionID and nonces (signed ones as they were prepared); it stays until the next call on t.
  * fully: answers are checked to the last (protection, signature and chain of the certificate, its
- * key), else cheaply (body, status, transactionID, recipNonce, a certificate with that key). 1, or 0
- * without memory.
+ * key), else cheaply (body, status, transactionID, recipNonce, a certificate with that key). 1, or
+ * 0 without memory.
  */
 int bench_txn_start(BENCH_TXN *t, size_t index, int fully, CMPSRV_SLICE *message);
 /*

@@ -172,8 +172,9 @@ typedef struct bench_report_st {
     size_t steps_n;
     BENCH_LIMIT *limit; /* NULL: not measured */
     int limit_threads;
-    BENCH_HIST sync; /* n 0: not measured */
-    int repeated;    /* the rounds are those of a second try */
+    BENCH_HIST sync;     /* n 0: not measured */
+    int repeated;        /* the rounds are those of a second try */
+    int any_certificate; /* the key in it was not checked */
 } BENCH_REPORT;
 
 enum { BENCH_NOISE_PERCENT = 25 };

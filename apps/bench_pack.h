@@ -102,7 +102,9 @@ int bench_checker_init(BENCH_CHECKER *c, const BENCH_CHECK *check);
 void bench_checker_clear(BENCH_CHECKER *c);
 /* MAC by the secret of the pack, signature by a certificate of extraCerts that chains up. */
 int bench_check_protection(const BENCH_CHECKER *c, const CMPSRV_PKIMSG *msg, CMPSRV_REFUSAL *why);
-/* Signature, issuer and validity of a Certificate, and that its key is `spki`. */
+/* Signature, issuer and validity of a Certificate, and that its key is `spki` (if that is not
+ * NULL).
+ */
 int bench_check_certificate(const BENCH_CHECKER *c, CMPSRV_SLICE cert, CMPSRV_SLICE spki,
                             CMPSRV_REFUSAL *why);
 /* That `hash` is the certHash of the Certificate. */

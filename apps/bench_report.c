@@ -104,6 +104,16 @@ static const struct {
     {"p99.9", "p999_us", 99.9}, {"max", "max_us", 100},
 };
 
+/* Why there is no verdict, in a word for programs; NULL if there is one. */
+static const char *no_verdict(const BENCH_VERDICT *v)
+{
+    if (!v->known)
+        return "unknown";
+    if (BENCH_IS_INSTRUMENTED)
+        return "instrumented";
+    return v->noisy ? "noisy" : NULL;
+}
+
 /* ---- for people --------------------------------------------------------------------------------
  */
 
@@ -130,6 +140,8 @@ static void print_head(const BENCH_REPORT *r, const BENCH_RESULT *all)
     printf("transactions %llu done, %llu failed, %llu checked fully, %llu reconnects\n",
            (unsigned long long)all->done, (unsigned long long)all->failed,
            (unsigned long long)all->fully, (unsigned long long)all->reconnects);
+    if (r->any_certificate)
+        puts("             no certificate was checked for its key (--any-certificate)");
     if (all->not_started > 0)
         printf("             %llu arrivals were never begun: the server does not hold this rate\n",
                (unsigned long long)all->not_started);
@@ -337,18 +349,26 @@ static void add_limit(CMPSRV_JSON *j, const BENCH_REPORT *r)
 static void add_verdict(CMPSRV_JSON *j, const BENCH_REPORT *r)
 {
     BENCH_VERDICT v;
-    const char *word = "null";
+    const char *none;
 
     bench_verdict(r, &v);
+    none = no_verdict(&v);
     add_number(j, "limit_us", v.limit);
     add_number(j, "limit_spread_percent", v.limit_spread);
     add_number(j, "ratio", v.ratio);
     add_number(j, "ratio_spread_percent", v.ratio_spread);
     add_number(j, "must", r->must > 0 ? r->must : -1);
     cmpsrv_json_field_raw(j, "second_try", r->repeated ? "true" : "false");
-    if (v.known && !v.noisy && !BENCH_IS_INSTRUMENTED)
-        word = r->must <= 0 ? "\"measured\"" : v.ratio <= r->must ? "\"held\"" : "\"not held\"";
-    cmpsrv_json_field_raw(j, "verdict", word);
+    if (none != NULL) {
+        cmpsrv_json_field_raw(j, "verdict", "null");
+        cmpsrv_json_field(j, "no_verdict", none);
+    } else {
+        cmpsrv_json_field(j, "verdict",
+                          r->must <= 0         ? "measured"
+                          : v.ratio <= r->must ? "held"
+                                               : "not held");
+        cmpsrv_json_field_raw(j, "no_verdict", "null");
+    }
     cmpsrv_json_field_raw(j, "instrumented", BENCH_IS_INSTRUMENTED ? "true" : "false");
 }
 
@@ -374,6 +394,7 @@ static void add_head(CMPSRV_JSON *j, const BENCH_REPORT *r)
     add_count(j, "connections", r->connections);
     add_count(j, "threads", r->threads);
     add_count(j, "warmed_up", r->warmed_up);
+    cmpsrv_json_field_raw(j, "any_certificate", r->any_certificate ? "true" : "false");
 }
 
 static int print_json(const BENCH_REPORT *r, const BENCH_RESULT *all)

@@ -22,7 +22,7 @@ typedef struct {
     const char *pack, *url, *metrics, *ca, *trusted, *tls_ca, *tls_cert, *tls_key, *sync;
     int64_t connections, threads, requests, rounds, pid, limit_threads, check_every, steps;
     double rate, seconds, warmup, timeout, must;
-    int limit, progress;
+    int limit, progress, any_certificate;
 } OPTIONS;
 
 typedef struct {
@@ -126,6 +126,7 @@ static int read_options(BENCH_ARGS *a, OPTIONS *o)
     read_texts(a, o, &bad);
     read_numbers(a, o, &bad);
     o->limit = bench_option(a, "--limit", 0, &bad) != NULL;
+    o->any_certificate = bench_option(a, "--any-certificate", 0, &bad) != NULL;
     o->progress = bench_option(a, "--progress", 0, &bad) != NULL || isatty(STDERR_FILENO);
     if (bad || !bench_no_more(a))
         return 0;
@@ -161,6 +162,7 @@ static int set_up_check(RUN *r)
         (r->check.trusted_n = read_certs(r->o.trusted, r->trusted, MAX_TRUSTED)) == 0)
         return 0;
     r->check.pack = r->pack;
+    r->check.any_certificate = r->o.any_certificate;
     r->check.ca = r->ca;
     r->check.trusted = r->trusted;
     return 1;
@@ -210,6 +212,7 @@ static int set_up_report(RUN *r)
     p->connections = (size_t)r->o.connections;
     p->threads = (size_t)r->o.threads;
     p->must = r->o.must;
+    p->any_certificate = r->o.any_certificate;
     p->limit_threads = (int)r->o.limit_threads;
     p->rounds = OPENSSL_zalloc((size_t)r->o.rounds * sizeof(*p->rounds));
     p->steps = OPENSSL_zalloc(((size_t)r->o.steps + 1) * sizeof(*p->steps));

@@ -27,7 +27,7 @@ static const struct {
     {"run", bench_run,
      "--pack FILE --url URL [--against URL] [--connections N] [--threads N] [--rate R] "
      "[--seconds S] [--requests N] [--warmup S] [--rounds N] [--steps N] [--timeout S] [--pid PID] "
-     "[--metrics URL] [--ca FILE] [--trusted FILE] [--check-every N] [--tls-ca FILE] "
+     "[--metrics URL] [--ca FILE] [--trusted FILE] [--check-every N] [--any-certificate] [--tls-ca FILE] "
      "[--tls-cert FILE] [--tls-key FILE] [--limit] [--limit-threads N] [--must X] "
      "[--fdatasync DIR] [--progress]",
      "send a pack to a server and measure"},

@@ -1,7 +1,8 @@
 # Man pages, the guide, shell completion, systemd units.
 dist_man_MANS = docs/man/cmp-server.8 docs/man/cmp-admin.8 docs/man/cmp-server.yaml.5 \
     docs/man/cmp-bench.1
-dist_doc_DATA = README.md docs/operations.md docs/errors.md docs/design.md docs/ejbca.md
+dist_doc_DATA = README.md docs/operations.md docs/errors.md docs/design.md docs/ejbca.md \
+    docs/performance.md
 examplesdir = $(docdir)/examples
 dist_examples_DATA = docs/examples/3gpp-base-stations.yaml
 

@@ -4,12 +4,15 @@ import itertools
 import json
 import os
 import pathlib
+import re
+import socket
 import subprocess
+import time
 import xml.etree.ElementTree
 
 import pytest
 
-from conftest import BUILD, TOP, make_server  # noqa: F401
+from conftest import BUILD, TOP, free_port, make_server, wait_for  # noqa: F401
 from test_tls import make_https
 
 numbers = itertools.count()
@@ -30,9 +33,9 @@ def prepare(server, workload="ir-pbm", count=200, secret=None, **more):
     return pack
 
 
-def run(server, pack, *args, url=None, check=True):
+def run(server, pack, *args, url=None, ca="issuing.crt", check=True):
     done = bench("run", "--pack", pack, "--url", url or f"http://127.0.0.1:{server.port}/cmp/ra", "--json",
-                 "--ca", server.dir / "issuing.crt", "--trusted", server.dir / "root.crt", "--warmup", 0, *args, check=check)
+                 "--ca", server.dir / ca, "--trusted", server.dir / "root.crt", "--warmup", 0, *args, check=check)
     return (json.loads(done.stdout) if check else done)
 
 
@@ -197,6 +200,79 @@ def test_must(both):
             assert report["second_try"] and done.returncode == 0
         else:
             assert (report["verdict"], done.returncode) == (word, status)
+
+
+def cpu_of(pid):
+    """Seconds, finer than the ticks of /proc/PID/stat."""
+    return time.clock_gettime(~pid << 3 | 2)  # clock_getcpuclockid(3)
+
+
+def test_metrics_instead_of_a_pid(make_server):  # noqa: F811
+    """What the server says of itself is what the kernel says of it."""
+    server = make_server(start=False).listen_admin().start()
+    url = f"http://127.0.0.1:{server.admin_port}/metrics"
+    before = cpu_of(server.process.pid)
+    report = run(server, prepare(server, count=400), "--rounds", 2, "--requests", 200, "--limit", "--metrics", url)
+    after = cpu_of(server.process.pid)
+    spent = sum(r["server_cpu_us"] * r["done"] for r in report["rounds"]) / 1e6
+    assert 0.5 * (after - before) < spent <= after - before
+    assert all(r["ratio"] > 0 and r["server_rss_kb"] > 1000 for r in report["rounds"])
+    rss = int(re.search(r"VmRSS:\s+(\d+)", pathlib.Path(f"/proc/{server.process.pid}/status").read_text())[1])
+    assert report["rounds"][-1]["server_rss_kb"] == pytest.approx(rss, rel=0.2)
+    done = run(server, prepare(server, count=20), "--metrics", url.replace("metrics", "healthz"), check=False)
+    assert done.returncode == 1 and "have no process_cpu_seconds_total" in done.stderr
+
+
+@pytest.fixture
+def mock(both):
+    """OpenSSL's mock server, which answers everything with the certificate of our CMP signer."""
+    port = free_port()
+    process = subprocess.Popen(["openssl", "cmp", "-config", "", "-port", str(port), "-srv_ref", "bench", "-srv_secret",
+                                f"file:{both.dir}/ra.secret", "-grant_implicitconf", "-rsp_cert", str(both.dir / "signer.crt")],
+                               stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        wait_for("the mock server", lambda: socket.socket().connect_ex(("127.0.0.1", port)) == 0)
+        yield f"http://127.0.0.1:{port}/", process.pid
+    finally:
+        process.kill()
+        process.wait()
+
+
+def test_a_server_with_one_certificate(both, mock):
+    url, pid = mock
+    args = ("--connections", 1, "--rounds", 1, "--requests", 40, "--check-every", 4)
+    report = run(both, prepare(both, count=80), *args, "--any-certificate", "--limit", "--pid", pid, url=url)
+    assert (report["done"], report["failed"], report["checked_fully"], report["any_certificate"]) == (40, 0, 10, True)
+    assert report["ratio"] > 0
+    done = run(both, prepare(both, count=80), *args, url=url, check=False)
+    assert done.returncode == 1 and "the certificate is for another key" in done.stderr
+    # all but the key is still checked: here the issuer
+    done = run(both, prepare(both, count=80), *args, "--any-certificate", url=url, ca="tlsca.crt", check=False)
+    assert done.returncode == 1 and "has another issuer than --ca" in done.stderr
+
+
+def test_a_verdict_or_why_there_is_none(both):
+    report = run(both, prepare(both, count=200), "--rounds", 3, "--limit", "--pid", both.process.pid)
+    if report["instrumented"]:
+        assert report["no_verdict"] == "instrumented"
+    assert (report["verdict"] is None) == (report["no_verdict"] is not None)
+
+
+def scripts_bench(*args):
+    return subprocess.run([str(pathlib.Path(TOP) / "scripts" / "bench"), "--build", str(BUILD), *map(str, args)],
+                          capture_output=True, text=True, timeout=300)
+
+
+def test_the_command_that_measures_all(tmp_path):
+    """scripts/bench prints its row, writes its figures, and leaves nothing behind."""
+    (tmp_path / "dir").mkdir()
+    done = scripts_bench("--quick", "--rounds", 1, "--seconds", 0.2, "--workload", "cr-sig", "--dir", tmp_path / "dir", "--json",
+                         tmp_path / "out.json")
+    row = json.loads((tmp_path / "out.json").read_text())["ratios"]["figures"][0]
+    assert f" {row['report']['ratio']:.2f} " in next(line for line in done.stdout.splitlines() if line.startswith("| cr-sig"))
+    assert done.returncode == (1 if row["verdict"] == "MISSED" else 0), done.stderr
+    assert row["report"]["verdict"] or f"NOTICE no-verdict: cr-sig with ec:P-256: {row['report']['no_verdict']}" in done.stdout
+    assert list((tmp_path / "dir").iterdir()) == []
 
 
 def test_steps_and_their_plot(both, tmp_path):

@@ -8,4 +8,4 @@ AM_TESTS_ENVIRONMENT = srcdir='$(srcdir)'; export srcdir; top_builddir='$(top_bu
 dist_check_SCRIPTS += tests/check-layers.sh tests/check-symbols.sh tests/check-docs.sh \
     tests/check-operations.sh tests/check-completion.sh tests/check-systemd.sh
 EXTRA_DIST += tests/embed/embed.c tests/embed/run.sh scripts/lib.sh scripts/demo scripts/check \
-    scripts/bench-plot scripts/check-demo scripts/check-suite
+    scripts/bench scripts/bench-plot scripts/check-demo scripts/check-suite

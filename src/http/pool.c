@@ -217,8 +217,10 @@ static int start_worker(CMPSRV_HTTP_POOL *pool, WORKER *w)
 {
     w->pool = pool;
     pthread_cond_init(&w->wake, NULL);
-    if (pthread_create(&w->thread, NULL, work, w) == 0)
+    if (pthread_create(&w->thread, NULL, work, w) == 0) {
+        pthread_setname_np(w->thread, "worker"); /* for top -H, and who measures */
         return 1;
+    }
     pthread_cond_destroy(&w->wake);
     return 0;
 }

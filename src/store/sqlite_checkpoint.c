@@ -67,7 +67,7 @@ static void *run(void *arg)
 }
 
 /* Signals are for the threads that know what to do with them. */
-int cmpsrv_sqlite_thread(pthread_t *thread, void *(*body)(void *), void *arg)
+int cmpsrv_sqlite_thread(pthread_t *thread, const char *name, void *(*body)(void *), void *arg)
 {
     sigset_t all, before;
     int rc;
@@ -75,6 +75,8 @@ int cmpsrv_sqlite_thread(pthread_t *thread, void *(*body)(void *), void *arg)
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &before);
     rc = pthread_create(thread, NULL, body, arg);
+    if (rc == 0)
+        pthread_setname_np(*thread, name);
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     return rc == 0;
 }
@@ -91,7 +93,7 @@ CMPSRV_SQLITE_CHECKPOINTER *cmpsrv_sqlite_checkpointer_new(CMPSRV_CONN *conn, CM
     c->conn = conn;
     pthread_mutex_init(&c->lock, NULL);
     pthread_cond_init(&c->work, NULL);
-    if (cmpsrv_sqlite_thread(&c->thread, run, c))
+    if (cmpsrv_sqlite_thread(&c->thread, "checkpointer", run, c))
         return c;
     cmpsrv_fail(why, "store: cannot start the thread for checkpoints");
     cmpsrv_sqlite_disconnect(conn);

@@ -33,8 +33,8 @@ void cmpsrv_sqlite_sync_or_die(CMPSRV_CONN *conn, int rc);
 
 /* ---- sqlite_checkpoint.c */
 
-/* A thread without signals. 1/0. */
-int cmpsrv_sqlite_thread(pthread_t *thread, void *(*body)(void *), void *arg);
+/* A thread of that name (at most 15 characters), without signals. 1/0. */
+int cmpsrv_sqlite_thread(pthread_t *thread, const char *name, void *(*body)(void *), void *arg);
 /* SQLite's own automatic checkpoint drops its errors, and the next one would take a failed sync for
  * done; this one ends the process. *done: frames of the WAL that are in the database now; may be
  * NULL. */

@@ -378,7 +378,7 @@ CMPSRV_SQLITE_WRITER *cmpsrv_sqlite_writer_new(CMPSRV_STORE *s, CMPSRV_CONN *con
     empty_wal(w); /* who was here before may have had no time for it */
     w->checkpointer = cmpsrv_sqlite_checkpointer_new(beside, why);
     if (w->checkpointer != NULL && cmpsrv_chain_init(&w->chain) &&
-        cmpsrv_sqlite_thread(&w->thread, write_all, w))
+        cmpsrv_sqlite_thread(&w->thread, "writer", write_all, w))
         return w;
     cmpsrv_sqlite_checkpointer_free(w->checkpointer);
     cmpsrv_fail(why, "store: cannot start the writer");
