@@ -6,6 +6,7 @@
 #include "config.h"
 
 #include "apps/admin.h"
+#include "apps/options.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -114,22 +115,13 @@ static void remove_arguments(ADMIN *a, int at, int n)
 
 const char *admin_option(ADMIN *a, const char *name, int has_value, int *bad)
 {
-    for (int i = 0; i < a->argc; i++) {
-        const char *value = "";
+    const char *value = NULL;
 
-        if (strcmp(a->argv[i], name) != 0)
-            continue;
-        if (has_value && i + 1 == a->argc) {
-            *bad = 1;
-            admin_usage_error("%s needs a value", name);
-            return NULL;
-        }
-        if (has_value)
-            value = a->argv[i + 1];
-        remove_arguments(a, i, has_value ? 2 : 1);
-        return value;
+    if (option_take(&a->argc, a->argv, name, has_value, &value) < 0) {
+        *bad = 1;
+        admin_usage_error("%s needs a value", name);
     }
-    return NULL;
+    return value;
 }
 
 size_t admin_options(ADMIN *a, const char *name, const char **values, size_t max, int *bad)

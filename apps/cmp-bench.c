@@ -6,6 +6,7 @@
 #include "config.h"
 
 #include "apps/bench.h"
+#include "apps/options.h"
 #include "cmpsrv/cmpsrv.h"
 
 #include <errno.h>
@@ -27,7 +28,8 @@ static const struct {
     {"run", bench_run,
      "--pack FILE --url URL [--against URL] [--connections N] [--threads N] [--rate R] "
      "[--seconds S] [--requests N] [--warmup S] [--rounds N] [--steps N] [--timeout S] [--pid PID] "
-     "[--metrics URL] [--ca FILE] [--trusted FILE] [--check-every N] [--any-certificate] [--tls-ca FILE] "
+     "[--metrics URL] [--ca FILE] [--trusted FILE] [--check-every N] [--any-certificate] [--tls-ca "
+     "FILE] "
      "[--tls-cert FILE] [--tls-key FILE] [--limit] [--limit-threads N] [--must X] "
      "[--fdatasync DIR] [--progress]",
      "send a pack to a server and measure"},
@@ -77,31 +79,15 @@ int bench_usage_error(const char *fmt, ...)
     return BENCH_USAGE;
 }
 
-static void remove_arguments(BENCH_ARGS *a, int at, int n)
-{
-    for (int i = at; i + n < a->argc; i++)
-        a->argv[i] = a->argv[i + n];
-    a->argc -= n;
-}
-
 const char *bench_option(BENCH_ARGS *a, const char *name, int has_value, int *bad)
 {
-    for (int i = 0; i < a->argc; i++) {
-        const char *value = "";
+    const char *value = NULL;
 
-        if (strcmp(a->argv[i], name) != 0)
-            continue;
-        if (has_value && i + 1 == a->argc) {
-            *bad = 1;
-            bench_usage_error("%s needs a value", name);
-            return NULL;
-        }
-        if (has_value)
-            value = a->argv[i + 1];
-        remove_arguments(a, i, has_value ? 2 : 1);
-        return value;
+    if (option_take(&a->argc, a->argv, name, has_value, &value) < 0) {
+        *bad = 1;
+        bench_usage_error("%s needs a value", name);
     }
-    return NULL;
+    return value;
 }
 
 int64_t bench_option_int(BENCH_ARGS *a, const char *name, int64_t otherwise, int64_t min,
@@ -145,7 +131,7 @@ int main(int argc, char **argv)
         return usage(stderr, NULL, BENCH_USAGE);
     for (size_t i = 0; i < CMPSRV_ARRAY_SIZE(commands); i++)
         if (strcmp(commands[i].command, a.argv[0]) == 0) {
-            remove_arguments(&a, 0, 1);
+            a.argv++, a.argc--;
             return commands[i].run(&a);
         }
     return bench_usage_error("unknown command %s", a.argv[0]);
