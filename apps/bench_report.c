@@ -75,7 +75,7 @@ void bench_verdict(const BENCH_REPORT *r, BENCH_VERDICT *v)
     v->limit = median(r, limit_of, &v->limit_spread);
     v->ratio = median(r, ratio_of, &v->ratio_spread);
     v->known = v->ratio >= 0;
-    v->noisy = v->limit_spread > BENCH_NOISE_PERCENT;
+    v->noisy = v->limit_spread > (double)BENCH_NOISE_PERCENT;
 }
 
 /* All rounds in one. */
