@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The stages respond and protect: the core's answer taken apart and patched, or our own refusal,
- * under a header of ours (cmp-conformance.md 1.3), protected as the identity and the alias say.
+ * The stages respond and protect: the body that the core's answer allows, or our refusal, under a
+ * header of ours (cmp-conformance.md 1.3), protected as the identity and the alias say.
  * These run for every request, however far it came.
  */
 #include "config.h"
@@ -83,7 +83,7 @@ static void choose_ca_pubs(const CMPSRV_REQUEST *req, CERTS *out)
     add_named(out, req, &req->alias->capubs_cas);
 }
 
-static int respond_cert(CMPSRV_REQUEST *req, CMPSRV_SLICE body)
+static int respond_cert(CMPSRV_REQUEST *req)
 {
     CMPSRV_SLICE cert = cmpsrv_bytes_slice(&req->issued.der);
     CMPSRV_BYTES encrypted = {0};
@@ -104,15 +104,19 @@ static int respond_cert(CMPSRV_REQUEST *req, CMPSRV_SLICE body)
         .ca_pubs = ca_pubs.v,
         .ca_pubs_n = ca_pubs.n,
     };
-    ok = cmpsrv_body_certrep_patch(body, &rep, &req->body, &req->why);
+    ok = cmpsrv_body_certrep(req->answer_type, &rep, &req->body);
     cmpsrv_bytes_clear(&encrypted);
     return ok;
 }
 
+static int respond_rp(CMPSRV_REQUEST *req)
+{
+    return cmpsrv_body_rp(cmpsrv_bytes_slice(&req->cert_ca->issuer.subject), req->view.rev.serial,
+                          &req->body);
+}
+
 int cmpsrv_stage_respond(CMPSRV_REQUEST *req)
 {
-    CMPSRV_PKIMSG core;
-
     if (req->is_replay) { /* byte for byte what was sent before */
         req->answer = req->txn.answer;
         req->txn.answer = (CMPSRV_BYTES){NULL, 0};
@@ -120,12 +124,10 @@ int cmpsrv_stage_respond(CMPSRV_REQUEST *req)
     }
     if (req->why.reason != CMPSRV_R_NONE)
         return respond_refusal(req);
-    if (!cmpsrv_pkimsg_parse(cmpsrv_bytes_slice(&req->core_answer), &core, &req->why))
-        return 0;
-    req->answer_type = core.body_type;
-    if (core.body_type == CMPSRV_BODY_IP || core.body_type == CMPSRV_BODY_CP)
-        return respond_cert(req, core.body);
-    return cmpsrv_bytes_set(&req->body, core.body);
+    req->answer_type = req->type->answer;
+    if (req->answer_type == CMPSRV_BODY_PKICONF)
+        return cmpsrv_body_pkiconf(&req->body);
+    return req->answer_type == CMPSRV_BODY_RP ? respond_rp(req) : respond_cert(req);
 }
 
 /* ---- protect: header and protection

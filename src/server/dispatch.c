@@ -6,9 +6,8 @@
  * matches transactionID and nonces, dispatches to the callbacks below and grants implicitConfirm.
  * It gets neither a secret nor a trust store, and never a byte that was not checked here first. Nor
  * does it get keys and certificates, which it would decode once more (OpenSSL 3.0 takes longer for
- * that than for the cryptography): stand-ins go in and out, and answer.c puts the certificate where
- * it belongs. A core that has to take a certConf is primed: it believes in a transaction only after
- * a request.
+ * that than for the cryptography): stand-ins go in and out, and answer.c writes what is sent. A
+ * core that has to take a certConf is primed: it believes in a transaction only after a request.
  */
 #include "config.h"
 
@@ -33,6 +32,11 @@ static void put_explicit_octets(CMPSRV_DERW *w, int n, CMPSRV_SLICE octets)
     cmpsrv_derw_begin(w, DER_CONTEXT_CONSTRUCTED(n));
     cmpsrv_derw_put(w, DER_OCTET_STRING, octets);
     cmpsrv_derw_end(w);
+}
+
+static int asks_implicit_confirm(const CMPSRV_REQUEST *req)
+{
+    return req->type->is_first && req->msg.implicit_confirm;
 }
 
 static void put_header(CMPSRV_DERW *w, const CMPSRV_REQUEST *req, int implicit_confirm)
@@ -127,7 +131,7 @@ static int make_canonical(const CMPSRV_REQUEST *req, CMPSRV_BYTES *out)
     CMPSRV_DERW w = {0};
 
     cmpsrv_derw_begin(&w, DER_SEQUENCE);
-    put_header(&w, req, req->type->is_first && req->msg.implicit_confirm);
+    put_header(&w, req, asks_implicit_confirm(req));
     cmpsrv_derw_begin(&w, DER_CONTEXT_CONSTRUCTED(body));
     if (body == CMPSRV_BODY_CERTCONF)
         put_cert_conf(&w, req);
@@ -159,9 +163,13 @@ static int make_priming(const CMPSRV_REQUEST *req, CMPSRV_BYTES *out)
 /* ---- callbacks: what was decided, nothing else
  * --------------------------------------------------- */
 
-static CMPSRV_REQUEST *get_request(const OSSL_CMP_SRV_CTX *ctx)
+/* The request, which the core passes on to us. */
+static CMPSRV_REQUEST *asked(const OSSL_CMP_SRV_CTX *ctx)
 {
-    return OSSL_CMP_SRV_CTX_get0_custom_ctx(ctx);
+    CMPSRV_REQUEST *req = OSSL_CMP_SRV_CTX_get0_custom_ctx(ctx);
+
+    req->core_has_asked = 1;
+    return req;
 }
 
 static OSSL_CMP_PKISI *on_cert_request(OSSL_CMP_SRV_CTX *ctx, const OSSL_CMP_MSG *msg,
@@ -169,7 +177,7 @@ static OSSL_CMP_PKISI *on_cert_request(OSSL_CMP_SRV_CTX *ctx, const OSSL_CMP_MSG
                                        const X509_REQ *p10cr, X509 **cert, STACK_OF(X509) * *chain,
                                        STACK_OF(X509) * *ca_pubs)
 {
-    X509 *any = get_request(ctx)->snap->cas[0]->issuer.cert;
+    X509 *any = asked(ctx)->snap->cas[0]->issuer.cert;
 
     (void)msg, (void)cert_req_id, (void)crm, (void)p10cr;
     *chain = *ca_pubs = NULL;
@@ -182,7 +190,8 @@ static OSSL_CMP_PKISI *on_cert_request(OSSL_CMP_SRV_CTX *ctx, const OSSL_CMP_MSG
 static OSSL_CMP_PKISI *on_rr(OSSL_CMP_SRV_CTX *ctx, const OSSL_CMP_MSG *msg,
                              const X509_NAME *issuer, const ASN1_INTEGER *serial)
 {
-    (void)ctx, (void)msg, (void)issuer, (void)serial;
+    asked(ctx);
+    (void)msg, (void)issuer, (void)serial;
     return OSSL_CMP_STATUSINFO_new(OSSL_CMP_PKISTATUS_accepted, 0, NULL);
 }
 
@@ -197,13 +206,15 @@ static int on_genm(OSSL_CMP_SRV_CTX *ctx, const OSSL_CMP_MSG *msg,
 static void on_error(OSSL_CMP_SRV_CTX *ctx, const OSSL_CMP_MSG *msg, const OSSL_CMP_PKISI *status,
                      const ASN1_INTEGER *code, const OSSL_CMP_PKIFREETEXT *details)
 {
-    (void)ctx, (void)msg, (void)status, (void)code, (void)details;
+    asked(ctx);
+    (void)msg, (void)status, (void)code, (void)details;
 }
 
 static int on_cert_conf(OSSL_CMP_SRV_CTX *ctx, const OSSL_CMP_MSG *msg, int cert_req_id,
                         const ASN1_OCTET_STRING *hash, const OSSL_CMP_PKISI *status)
 {
-    (void)ctx, (void)msg, (void)cert_req_id, (void)hash, (void)status;
+    asked(ctx);
+    (void)msg, (void)cert_req_id, (void)hash, (void)status;
     return 1; /* certHash and status were decided on before */
 }
 
@@ -219,12 +230,11 @@ static int on_poll_req(OSSL_CMP_SRV_CTX *ctx, const OSSL_CMP_MSG *msg, int cert_
 /* ---- the core
  * -------------------------------------------------------------------------------------- */
 
-/* No name at all will not do for a message that is not protected, not even one that nobody sees. */
+/* A name for what the core sends: none at all will not do where nothing is protected. That of a
+ * certificate is not copied as often as one of its own. */
 static int set_sender(OSSL_CMP_CTX *ctx, const CMPSRV_REQUEST *req)
 {
-    const X509_NAME *name = X509_get_subject_name(req->snap->cas[0]->issuer.cert);
-
-    return OSSL_CMP_CTX_set1_subjectName(ctx, name);
+    return OSSL_CMP_CTX_set1_cert(ctx, req->snap->cas[0]->issuer.cert);
 }
 
 /* Never where certConf is the proof of possession (RFC 9810 5.2.8.3.2). */
@@ -256,74 +266,88 @@ static OSSL_CMP_SRV_CTX *new_core(CMPSRV_REQUEST *req)
     return NULL;
 }
 
-/* Gives the core one DER message; *out gets its answer if it is not NULL. */
-static int feed(OSSL_CMP_SRV_CTX *core, const CMPSRV_BYTES *der, CMPSRV_BYTES *out)
+/* Gives the core one DER message: its answer, or NULL. */
+static OSSL_CMP_MSG *feed(OSSL_CMP_SRV_CTX *core, const CMPSRV_BYTES *der)
 {
     const unsigned char *p = der->p;
     OSSL_CMP_MSG *msg = d2i_OSSL_CMP_MSG(NULL, &p, (long)der->n), *answer = NULL;
-    unsigned char *buf = NULL;
-    int len = -1;
 
     ERR_clear_error(); /* the oldest queued error would become the text of the answer */
-    if (msg != NULL && (answer = OSSL_CMP_SRV_process_request(core, msg)) != NULL)
-        len = out == NULL ? 0 : i2d_OSSL_CMP_MSG(answer, &buf);
-    if (out != NULL && len > 0) {
-        cmpsrv_bytes_clear(out);
-        *out = (CMPSRV_BYTES){buf, (size_t)len};
-    }
-    OSSL_CMP_MSG_free(answer);
+    if (msg != NULL)
+        answer = OSSL_CMP_SRV_process_request(core, msg);
     OSSL_CMP_MSG_free(msg);
-    return len >= 0;
+    return answer;
 }
 
 /* Brings a fresh core to where it waits for the next message of this transaction. */
 static int prime(OSSL_CMP_SRV_CTX *core, const CMPSRV_REQUEST *req)
 {
     OSSL_CMP_CTX *ctx = OSSL_CMP_SRV_CTX_get0_cmp_ctx(core);
+    OSSL_CMP_MSG *answer = NULL;
     ASN1_OCTET_STRING *tid = ASN1_OCTET_STRING_new(), *nonce = ASN1_OCTET_STRING_new();
     CMPSRV_BYTES der = {0};
     int ok = 0;
 
-    if (tid != NULL && nonce != NULL && make_priming(req, &der) && feed(core, &der, NULL) &&
+    if (tid != NULL && nonce != NULL && make_priming(req, &der) &&
+        (answer = feed(core, &der)) != NULL &&
         ASN1_OCTET_STRING_set(tid, req->txn.tid, (int)req->txn.tid_len) &&
         ASN1_OCTET_STRING_set(nonce, req->txn.sender_nonce, CMPSRV_OUR_NONCE))
         ok = OSSL_CMP_CTX_set1_transactionID(ctx, tid) && OSSL_CMP_CTX_set1_senderNonce(ctx, nonce);
+    OSSL_CMP_MSG_free(answer);
     cmpsrv_bytes_clear(&der);
     ASN1_OCTET_STRING_free(tid);
     ASN1_OCTET_STRING_free(nonce);
     return ok;
 }
 
+/* Whether the header of the core's answer has implicitConfirm: libcrypto has no function that
+ * tells. 1/0, -1 failed. */
+static int grants_implicit_confirm(const OSSL_CMP_MSG *answer, CMPSRV_REFUSAL *why)
+{
+    unsigned char *der = NULL;
+    int n = i2d_OSSL_CMP_PKIHEADER(OSSL_CMP_MSG_get0_header(answer), &der), ok;
+    CMPSRV_PKIMSG msg;
+
+    if (n <= 0)
+        return cmpsrv_fail(why, "the header of the core cannot be encoded") - 1;
+    ok = cmpsrv_pkiheader_parse(cmpsrv_slice(der, (size_t)n), &msg, why);
+    OPENSSL_free(der);
+    return ok ? msg.implicit_confirm : -1;
+}
+
+/* What of the core's answer counts: that it is one of the right type to a question that it has
+ * passed on to us, and implicitConfirm. Header and body of what is sent are ours. */
+static int read_answer(CMPSRV_REQUEST *req, const OSSL_CMP_MSG *answer)
+{
+    int type = answer == NULL ? -1 : OSSL_CMP_MSG_get_bodytype(answer);
+
+    if (type != req->type->answer || !req->core_has_asked)
+        return cmpsrv_fail(&req->why, "the core answered %s to %s", cmpsrv_body_name(type),
+                           cmpsrv_body_name(req->msg.body_type));
+    req->implicit = asks_implicit_confirm(req) ? grants_implicit_confirm(answer, &req->why) : 0;
+    return req->implicit >= 0;
+}
+
 int cmpsrv_dispatch(CMPSRV_REQUEST *req)
 {
     OSSL_CMP_SRV_CTX *core = new_core(req);
+    OSSL_CMP_MSG *answer = NULL;
     CMPSRV_BYTES der = {0};
-    CMPSRV_PKIMSG answer;
     int ok = 0;
 
-    if (core == NULL) {
+    if (core == NULL)
         cmpsrv_fail(&req->why, "no core for this request");
-        goto end;
-    }
-    if (req->msg.body_type == CMPSRV_BODY_CERTCONF && !prime(core, req)) {
+    else if (req->msg.body_type == CMPSRV_BODY_CERTCONF && !prime(core, req))
         cmpsrv_fail(&req->why, "the core cannot be primed");
-        goto end;
+    else if (!make_canonical(req, &der))
+        cmpsrv_fail(&req->why, "out of memory");
+    else {
+        req->core_has_asked = 0;
+        answer = feed(core, &der);
+        ok = read_answer(req, answer);
     }
-    if (!make_canonical(req, &der) || !feed(core, &der, &req->core_answer)) {
-        cmpsrv_fail(&req->why, "the core gave no answer");
-        goto end;
-    }
-    if (!cmpsrv_pkimsg_parse(cmpsrv_bytes_slice(&req->core_answer), &answer, &req->why))
-        goto end;
-    if (answer.body_type != req->type->answer) {
-        cmpsrv_fail(&req->why, "the core answered %s to %s", cmpsrv_body_name(answer.body_type),
-                    cmpsrv_body_name(req->msg.body_type));
-        goto end;
-    }
-    req->implicit = answer.implicit_confirm;
-    ok = 1;
-end:
     ERR_clear_error();
+    OSSL_CMP_MSG_free(answer);
     OSSL_CMP_SRV_CTX_free(core);
     cmpsrv_bytes_clear(&der);
     return ok;

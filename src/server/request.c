@@ -263,7 +263,6 @@ static void drop_results(CMPSRV_REQUEST *req)
 {
     cmpsrv_issued_clear(&req->issued);
     cmpsrv_changes_clear(&req->changes);
-    cmpsrv_bytes_clear(&req->core_answer);
     req->implicit = req->revoked = req->crl_due = 0;
     req->superseded = 0;
     req->event = NULL;

@@ -158,13 +158,13 @@ struct cmpsrv_request_st {
     /* perform */
     CMPSRV_ISSUED issued;
     CMPSRV_CHANGES changes;
-    CMPSRV_BYTES core_answer; /* PKIMessage as the core made it */
-    int implicit;             /* the core granted implicitConfirm */
-    int revoked;              /* the changes revoke something */
-    size_t superseded;        /* they revoke so many older certificates */
-    int crl_due;              /* they do, or take it back */
-    const char *event;        /* for the audit record */
-    CMPSRV_TXN_STATE next;    /* state the transaction moves to */
+    int core_has_asked;    /* the core took the request and called back */
+    int implicit;          /* the core granted implicitConfirm */
+    int revoked;           /* the changes revoke something */
+    size_t superseded;     /* they revoke so many older certificates */
+    int crl_due;           /* they do, or take it back */
+    const char *event;     /* for the audit record */
+    CMPSRV_TXN_STATE next; /* state the transaction moves to */
     CMPSRV_TXN_END end;
 
     /* respond, protect, commit */
@@ -224,8 +224,8 @@ int cmpsrv_transaction_collect(CMPSRV_REQUEST *req);
 
 /* ---- dispatch.c: the only user of OSSL_CMP_SRV_CTX ----------------------------------------------
  */
-/* Hands the decided request to a fresh core in canonical form; *core_answer and implicit of req are
- * filled. */
+/* Hands the decided request to a fresh core in canonical form; `implicit` of req is filled. 1, or 0
+ * with req->why if the core does not agree. */
 int cmpsrv_dispatch(CMPSRV_REQUEST *req);
 
 /* ---- handlers: parse, decide, perform of each body type

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * PKIBody contents other than certificate requests, RFC 9810 5.3: writes the bodies of answers
- * (rejections, error, pkiConf, the certificate answer with our values in it) and reads certConf, rr
- * and error. Does not know whether a certificate or a transaction exists.
+ * (rejections, error, pkiConf, rp, the certificate answer) and reads certConf, rr and error. Does
+ * not know whether a certificate or a transaction exists.
  */
 #include "config.h"
 
@@ -38,6 +38,13 @@ static int parse_status_info(CMPSRV_SLICE content, STATUS_INFO *out)
         if (!cmpsrv_der_get(&texts, DER_UTF8STRING, NULL))
             return 0;
     return cmpsrv_der_opt(&content, DER_BIT_STRING, &out->fail_info) && content.n == 0;
+}
+
+static void write_status(CMPSRV_DERW *w, int status)
+{
+    cmpsrv_derw_begin(w, DER_SEQUENCE);
+    cmpsrv_derw_int64(w, status);
+    cmpsrv_derw_end(w);
 }
 
 static void write_rejection(CMPSRV_DERW *w, int fail_info, const char *text)
@@ -108,6 +115,25 @@ int cmpsrv_body_rp_rejection(int fail_info, const char *text, CMPSRV_BYTES *out)
     return finish_body(&w, out);
 }
 
+/* RevRepContent with revCerts [0] SEQUENCE OF CertId; CertId ::= SEQUENCE { issuer GeneralName,
+ * serialNumber } (RFC 4211 6.5) */
+int cmpsrv_body_rp(CMPSRV_SLICE issuer, CMPSRV_SLICE serial, CMPSRV_BYTES *out)
+{
+    CMPSRV_DERW w = {0};
+
+    begin_body(&w, CMPSRV_BODY_RP);
+    cmpsrv_derw_begin(&w, DER_SEQUENCE);
+    cmpsrv_derw_begin(&w, DER_SEQUENCE);
+    write_status(&w, CMPSRV_STATUS_ACCEPTED);
+    cmpsrv_derw_end(&w);
+    cmpsrv_derw_begin(&w, DER_CONTEXT_CONSTRUCTED(0));
+    cmpsrv_derw_begin(&w, DER_SEQUENCE);
+    cmpsrv_derw_begin(&w, DER_SEQUENCE);
+    cmpsrv_derw_put(&w, DER_CONTEXT_CONSTRUCTED(4), issuer);
+    cmpsrv_derw_put(&w, DER_INTEGER, serial);
+    return finish_body(&w, out);
+}
+
 int cmpsrv_body_pkiconf(CMPSRV_BYTES *out)
 {
     CMPSRV_DERW w = {0};
@@ -119,43 +145,6 @@ int cmpsrv_body_pkiconf(CMPSRV_BYTES *out)
 
 /* ---- the certificate answer -------------------------------------------------------------------
  */
-
-/* CertResponse ::= SEQUENCE { certReqId, status, certifiedKeyPair OPTIONAL, rspInfo OPTIONAL } in
- * a CertRepMessage, cut where values are to be exchanged. */
-typedef struct {
-    int tag;                  /* of the body */
-    CMPSRV_SLICE status_rest; /* PKIStatusInfo after its status */
-    CMPSRV_SLICE pair_rest;   /* CertifiedKeyPair after its certificate */
-    CMPSRV_SLICE rest;        /* CertResponse after its CertifiedKeyPair */
-} CERT_REP;
-
-static int read_certrep(CMPSRV_SLICE body, CERT_REP *out)
-{
-    CMPSRV_SLICE content, message, ca_pubs, responses, response, pair;
-    int64_t old;
-
-    if (!cmpsrv_der_any(&body, &out->tag, NULL, &content) || body.n > 0 ||
-        (out->tag != DER_CONTEXT_CONSTRUCTED(CMPSRV_BODY_IP) &&
-         out->tag != DER_CONTEXT_CONSTRUCTED(CMPSRV_BODY_CP) &&
-         out->tag != DER_CONTEXT_CONSTRUCTED(CMPSRV_BODY_KUP)))
-        return 0;
-    if (!cmpsrv_der_get(&content, DER_SEQUENCE, &message) || content.n > 0 ||
-        !cmpsrv_der_opt(&message, DER_CONTEXT_CONSTRUCTED(1), &ca_pubs) ||
-        !cmpsrv_der_get(&message, DER_SEQUENCE, &responses) || message.n > 0)
-        return 0;
-    if (!cmpsrv_der_get(&responses, DER_SEQUENCE, &response) || responses.n > 0)
-        return 0;
-    if (!cmpsrv_der_get_int64(&response, &old) ||
-        !cmpsrv_der_get(&response, DER_SEQUENCE, &out->status_rest) ||
-        !cmpsrv_der_get_int64(&out->status_rest, &old))
-        return 0;
-    if (!cmpsrv_der_get(&response, DER_SEQUENCE, &pair) ||
-        !cmpsrv_der_get(&pair, DER_CONTEXT_CONSTRUCTED(0), NULL))
-        return 0;
-    out->pair_rest = pair;
-    out->rest = response;
-    return 1;
-}
 
 static void write_ca_pubs(CMPSRV_DERW *w, const CMPSRV_CERTREP *rep)
 {
@@ -171,38 +160,31 @@ static void write_ca_pubs(CMPSRV_DERW *w, const CMPSRV_CERTREP *rep)
 
 /* CertifiedKeyPair ::= SEQUENCE { certOrEncCert CHOICE { certificate [0], encryptedCert [1]
  * EncryptedKey }, ... } */
-static void write_pair(CMPSRV_DERW *w, const CMPSRV_CERTREP *rep, CMPSRV_SLICE rest)
+static void write_pair(CMPSRV_DERW *w, const CMPSRV_CERTREP *rep)
 {
     int is_encrypted = rep->encrypted_cert.p != NULL;
 
     cmpsrv_derw_begin(w, DER_SEQUENCE);
     cmpsrv_derw_put(w, DER_CONTEXT_CONSTRUCTED(is_encrypted),
                     is_encrypted ? rep->encrypted_cert : rep->cert);
-    cmpsrv_derw_raw(w, rest);
     cmpsrv_derw_end(w);
 }
 
-int cmpsrv_body_certrep_patch(CMPSRV_SLICE body, const CMPSRV_CERTREP *rep, CMPSRV_BYTES *out,
-                              CMPSRV_REFUSAL *why)
+/* CertResponse ::= SEQUENCE { certReqId, status, certifiedKeyPair OPTIONAL, rspInfo OPTIONAL } in
+ * a CertRepMessage */
+int cmpsrv_body_certrep(int body_type, const CMPSRV_CERTREP *rep, CMPSRV_BYTES *out)
 {
     CMPSRV_DERW w = {0};
-    CERT_REP old;
 
-    if (!read_certrep(body, &old))
-        return cmpsrv_fail(why, "the core made no CertRepMessage with a certificate");
-    cmpsrv_derw_begin(&w, old.tag);
+    begin_body(&w, body_type);
     cmpsrv_derw_begin(&w, DER_SEQUENCE);
     write_ca_pubs(&w, rep);
     cmpsrv_derw_begin(&w, DER_SEQUENCE);
     cmpsrv_derw_begin(&w, DER_SEQUENCE);
     cmpsrv_derw_int64(&w, rep->cert_req_id);
-    cmpsrv_derw_begin(&w, DER_SEQUENCE);
-    cmpsrv_derw_int64(&w, rep->status);
-    cmpsrv_derw_raw(&w, old.status_rest);
-    cmpsrv_derw_end(&w);
-    write_pair(&w, rep, old.pair_rest);
-    cmpsrv_derw_raw(&w, old.rest);
-    return finish_body(&w, out) || cmpsrv_fail(why, "building a CertRepMessage");
+    write_status(&w, rep->status);
+    write_pair(&w, rep);
+    return finish_body(&w, out);
 }
 
 /* ---- certConf, RFC 9810 5.3.18 ----------------------------------------------------------------

@@ -51,6 +51,8 @@ typedef struct cmpsrv_pkimsg_st {
  * libcrypto. Returns 1/0.
  */
 int cmpsrv_pkimsg_parse(CMPSRV_SLICE der, CMPSRV_PKIMSG *msg, CMPSRV_REFUSAL *why);
+/* A PKIHeader alone, of nobody that has to be distrusted; only its fields are filled. */
+int cmpsrv_pkiheader_parse(CMPSRV_SLICE der, CMPSRV_PKIMSG *msg, CMPSRV_REFUSAL *why);
 /* "ir", "certConf", ...; "?" for none. Static. */
 const char *cmpsrv_body_name(int body_type);
 
@@ -96,6 +98,8 @@ int cmpsrv_body_cert_rejection(int body_type, int64_t cert_req_id, int fail_info
                                CMPSRV_BYTES *out);
 int cmpsrv_body_rp_rejection(int fail_info, const char *text, CMPSRV_BYTES *out);
 int cmpsrv_body_pkiconf(CMPSRV_BYTES *out);
+/* Accepted; issuer: Name TLV, serial: content of its INTEGER. */
+int cmpsrv_body_rp(CMPSRV_SLICE issuer, CMPSRV_SLICE serial, CMPSRV_BYTES *out);
 /* What a CertRepMessage with one CertResponse is to say; slices are borrowed. */
 typedef struct cmpsrv_certrep_st {
     int64_t cert_req_id;
@@ -105,11 +109,7 @@ typedef struct cmpsrv_certrep_st {
     const CMPSRV_SLICE *ca_pubs; /* Certificate TLVs; none: the field is absent */
     size_t ca_pubs_n;
 } CMPSRV_CERTREP;
-/* Rebuilds a CertRepMessage that the core made (body: [1], [3] or [8] TLV with one CertResponse)
- * with what is said there; statusString, rspInfo and what follows the certificate stay. 1/0 (*why
- * SYSTEM_FAILURE). */
-int cmpsrv_body_certrep_patch(CMPSRV_SLICE body, const CMPSRV_CERTREP *rep, CMPSRV_BYTES *out,
-                              CMPSRV_REFUSAL *why);
+int cmpsrv_body_certrep(int body_type, const CMPSRV_CERTREP *rep, CMPSRV_BYTES *out);
 
 /* ---- body.c: bodies of requests ----------------------------------------------------------------
  */
