@@ -10,10 +10,16 @@
 
 #include <openssl/evp.h>
 
+#define MAX_EXTENSIONS 64
+
 typedef struct {
     const CMPSRV_CA *ca;
     const CMPSRV_DECISION *d;
     CMPSRV_CERT_VIEW v;
+    CMPSRV_EXTENSION extensions[MAX_EXTENSIONS];
+    size_t extensions_n;
+    int has_key_usage; /* 1; 0: it is absent; -1: it is none */
+    unsigned key_usage;
 } LINT;
 
 /* 1, or 0 with *want saying what should be there. */
@@ -104,26 +110,48 @@ static int check_spki(const LINT *l, const char **want)
 /* ---- extensions --------------------------------------------------------------------------------
  */
 
+static int read_extensions(LINT *l)
+{
+    CMPSRV_SLICE rest = l->v.extensions;
+
+    while (rest.n > 0)
+        if (l->extensions_n == MAX_EXTENSIONS ||
+            !cmpsrv_extension_next(&rest, &l->extensions[l->extensions_n++]))
+            return 0;
+    return 1;
+}
+
 /* Content of the extension if it is there once: 1, else 0. */
 static int find(const LINT *l, CMPSRV_SLICE oid, int *critical, CMPSRV_SLICE *value)
 {
-    return cmpsrv_extension_find(l->v.extensions, oid, critical, value) == 1;
+    size_t hits = 0;
+
+    *critical = 0;
+    for (size_t i = 0; i < l->extensions_n; i++) {
+        if (!cmpsrv_slice_eq(l->extensions[i].oid, oid))
+            continue;
+        *critical = cmpsrv_extension_is_critical(&l->extensions[i]);
+        *value = l->extensions[i].value;
+        hits++;
+    }
+    return hits == 1;
 }
 
 static int is_absent(const LINT *l, CMPSRV_SLICE oid)
 {
-    return cmpsrv_extension_find(l->v.extensions, oid, NULL, NULL) == 0;
+    for (size_t i = 0; i < l->extensions_n; i++)
+        if (cmpsrv_slice_eq(l->extensions[i].oid, oid))
+            return 0;
+    return 1;
 }
 
 static int check_no_duplicates(const LINT *l, const char **want)
 {
-    CMPSRV_SLICE rest = l->v.extensions, extension, oid;
-
     *want = "each extension once";
-    while (rest.n > 0)
-        if (!cmpsrv_der_get(&rest, DER_SEQUENCE, &extension) ||
-            !cmpsrv_der_get(&extension, DER_OID, &oid) || !find(l, oid, NULL, NULL))
-            return 0;
+    for (size_t i = 1; i < l->extensions_n; i++)
+        for (size_t k = 0; k < i; k++)
+            if (cmpsrv_slice_eq(l->extensions[i].oid, l->extensions[k].oid))
+                return 0;
     return 1;
 }
 
@@ -157,33 +185,35 @@ static int check_aki(const LINT *l, const char **want)
 static int check_basic_constraints(const LINT *l, const char **want)
 {
     CMPSRV_SLICE value, content;
+    int critical;
 
     *want = "neither cA nor pathLenConstraint";
     if (is_absent(l, CMPSRV_OID_BASIC_CONSTRAINTS))
         return 1;
-    return find(l, CMPSRV_OID_BASIC_CONSTRAINTS, NULL, &value) &&
+    return find(l, CMPSRV_OID_BASIC_CONSTRAINTS, &critical, &value) &&
            cmpsrv_der_get(&value, DER_SEQUENCE, &content) && value.n == 0 && content.n == 0;
 }
 
 /* Named bits: bit 0 (digitalSignature) as 1 << 0. DER has no trailing zero bit, so an empty list
  * and more than nine bits are refused with it. */
-static int read_key_usage(const LINT *l, unsigned *bits)
+static int read_key_usage(LINT *l)
 {
     CMPSRV_SLICE value, content;
-    unsigned unused;
+    unsigned unused, bits = 0;
+    int critical;
 
-    *bits = 0;
     if (is_absent(l, CMPSRV_OID_KEY_USAGE))
-        return 1;
-    if (!find(l, CMPSRV_OID_KEY_USAGE, NULL, &value) ||
+        return 0;
+    if (!find(l, CMPSRV_OID_KEY_USAGE, &critical, &value) ||
         !cmpsrv_der_get(&value, DER_BIT_STRING, &content) || value.n != 0 || content.n < 2 ||
         content.n > 3 || content.p[0] > 7)
-        return 0;
+        return -1;
     unused = content.p[0];
     for (unsigned i = 0; i < 8 * (content.n - 1); i++)
         if ((content.p[1 + i / 8] >> (7 - i % 8) & 1) != 0)
-            *bits |= 1U << i;
-    return (content.p[content.n - 1] >> unused & 1) != 0 && *bits < 1U << 9;
+            bits |= 1U << i;
+    l->key_usage = bits;
+    return (content.p[content.n - 1] >> unused & 1) != 0 && bits < 1U << 9 ? 1 : -1;
 }
 
 enum {
@@ -196,26 +226,20 @@ enum {
 
 static int check_key_usage_form(const LINT *l, const char **want)
 {
-    unsigned bits;
-
     *want = "a BIT STRING of one to nine named bits";
-    return read_key_usage(l, &bits);
+    return l->has_key_usage >= 0;
 }
 
 static int check_key_usage_decided(const LINT *l, const char **want)
 {
-    unsigned bits;
-
     *want = "the decided key usage";
-    return read_key_usage(l, &bits) && bits == l->d->key_usage;
+    return l->key_usage == l->d->key_usage;
 }
 
 static int check_key_usage_no_ca(const LINT *l, const char **want)
 {
-    unsigned bits;
-
     *want = "neither keyCertSign nor cRLSign";
-    return read_key_usage(l, &bits) && (bits & (KU_BIT_KEY_CERT_SIGN | KU_BIT_CRL_SIGN)) == 0;
+    return (l->key_usage & (KU_BIT_KEY_CERT_SIGN | KU_BIT_CRL_SIGN)) == 0;
 }
 
 /* RFC 8813 3 for EC, RFC 8410 5 for EdDSA. */
@@ -229,13 +253,12 @@ static int check_key_usage_fits(const LINT *l, const char **want)
         {"ED25519", KU_BIT_KEY_ENCIPHERMENT | KU_BIT_DATA_ENCIPHERMENT | KU_BIT_KEY_AGREEMENT},
         {"ED448", KU_BIT_KEY_ENCIPHERMENT | KU_BIT_DATA_ENCIPHERMENT | KU_BIT_KEY_AGREEMENT},
     };
-    unsigned bits;
 
     *want = "a key usage that the key's algorithm can have";
-    if (l->d->key == NULL || !read_key_usage(l, &bits))
+    if (l->d->key == NULL)
         return 0;
     for (size_t i = 0; i < CMPSRV_ARRAY_SIZE(t); i++)
-        if (EVP_PKEY_is_a(l->d->key, t[i].key_type) && (bits & t[i].never) != 0)
+        if ((l->key_usage & t[i].never) != 0 && EVP_PKEY_is_a(l->d->key, t[i].key_type))
             return 0;
     return 1;
 }
@@ -316,11 +339,20 @@ static const struct {
 int cmpsrv_lint_tbs(const CMPSRV_CA *ca, const CMPSRV_DECISION *d, CMPSRV_SLICE tbs,
                     CMPSRV_REFUSAL *why)
 {
-    LINT l = {.ca = ca, .d = d};
+    LINT l;
     const char *want = "";
 
+    l.ca = ca;
+    l.d = d;
+    l.extensions_n = 0;
+    l.key_usage = 0;
     if (!cmpsrv_cert_view_tbs(tbs, &l.v, why))
         return 0;
+    if (!read_extensions(&l))
+        return cmpsrv_refuse(why, CMPSRV_R_SYSTEM_FAILURE,
+                             "lint: extensions (RFC 5280 4.1): damaged, or more than %d",
+                             MAX_EXTENSIONS);
+    l.has_key_usage = read_key_usage(&l);
     for (size_t i = 0; i < CMPSRV_ARRAY_SIZE(rules); i++)
         if (!rules[i].fn(&l, &want))
             return cmpsrv_refuse(why, CMPSRV_R_SYSTEM_FAILURE, "lint: %s (RFC 5280 %s): want %s",

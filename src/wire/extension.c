@@ -10,11 +10,7 @@
 
 #define MAX_EXTENSIONS 64
 
-typedef struct {
-    CMPSRV_SLICE oid, value, critical; /* critical: content of the BOOLEAN, or absent */
-} EXTENSION;
-
-static int next_extension(CMPSRV_SLICE *in, EXTENSION *e)
+int cmpsrv_extension_next(CMPSRV_SLICE *in, CMPSRV_EXTENSION *e)
 {
     CMPSRV_SLICE seq;
 
@@ -23,13 +19,18 @@ static int next_extension(CMPSRV_SLICE *in, EXTENSION *e)
            cmpsrv_der_get(&seq, DER_OCTET_STRING, &e->value) && seq.n == 0;
 }
 
+int cmpsrv_extension_is_critical(const CMPSRV_EXTENSION *e)
+{
+    return e->critical.n == 1 && e->critical.p[0] != 0;
+}
+
 int cmpsrv_extension_find(CMPSRV_SLICE extensions, CMPSRV_SLICE oid, int *critical,
                           CMPSRV_SLICE *value)
 {
-    EXTENSION e, hit = {{0}, {0}, {0}};
+    CMPSRV_EXTENSION e, hit = {{0}, {0}, {0}};
 
     while (extensions.n > 0) {
-        if (!next_extension(&extensions, &e))
+        if (!cmpsrv_extension_next(&extensions, &e))
             return -1;
         if (!cmpsrv_slice_eq(e.oid, oid))
             continue;
@@ -40,7 +41,7 @@ int cmpsrv_extension_find(CMPSRV_SLICE extensions, CMPSRV_SLICE oid, int *critic
     if (hit.oid.p == NULL)
         return 0;
     if (critical != NULL)
-        *critical = hit.critical.n == 1 && hit.critical.p[0] != 0;
+        *critical = cmpsrv_extension_is_critical(&hit);
     if (value != NULL)
         *value = hit.value;
     return 1;
@@ -49,7 +50,7 @@ int cmpsrv_extension_find(CMPSRV_SLICE extensions, CMPSRV_SLICE oid, int *critic
 int cmpsrv_extensions_check(CMPSRV_SLICE content, CMPSRV_REASON reason, CMPSRV_REFUSAL *why)
 {
     CMPSRV_SLICE in = content;
-    EXTENSION e;
+    CMPSRV_EXTENSION e;
     char oid[80];
     size_t n = 0;
 
@@ -59,7 +60,7 @@ int cmpsrv_extensions_check(CMPSRV_SLICE content, CMPSRV_REASON reason, CMPSRV_R
         if (n == MAX_EXTENSIONS)
             return cmpsrv_refuse(why, CMPSRV_R_LIMIT_EXCEEDED, "more than %d extensions",
                                  MAX_EXTENSIONS);
-        if (!next_extension(&in, &e))
+        if (!cmpsrv_extension_next(&in, &e))
             return cmpsrv_refuse(why, CMPSRV_R_BAD_DATA_FORMAT, "RFC 5280 4.1: extension %zu", n);
         if (e.critical.p != NULL && (e.critical.n != 1 || e.critical.p[0] != 0xff))
             return cmpsrv_refuse(why, reason, "X.690 11.5: extension %s encodes critical FALSE",

@@ -204,6 +204,12 @@ CMPSRV_SLICE cmpsrv_crmf_reg_token(const CMPSRV_CERT_REQUEST *cr);
 /* body_value of p10cr. Extensions come from the attribute extensionRequest (two:
  * BAD_CERT_TEMPLATE). */
 int cmpsrv_p10_parse(CMPSRV_SLICE body_value, CMPSRV_CERT_REQUEST *out, CMPSRV_REFUSAL *why);
+typedef struct cmpsrv_extension_st {
+    CMPSRV_SLICE oid, value, critical; /* critical: content of the BOOLEAN, or absent */
+} CMPSRV_EXTENSION;
+/* The next one of the content of an Extensions SEQUENCE; *in goes on behind it. 1, 0: damaged. */
+int cmpsrv_extension_next(CMPSRV_SLICE *in, CMPSRV_EXTENSION *e);
+int cmpsrv_extension_is_critical(const CMPSRV_EXTENSION *e);
 /* Finds one extension in the content of an Extensions SEQUENCE by OID content octets: 1 found
  * (value = octets inside extnValue), 0 not there. A second one with that OID, or damage: -1. */
 int cmpsrv_extension_find(CMPSRV_SLICE extensions, CMPSRV_SLICE oid, int *critical,
