@@ -57,7 +57,7 @@ void cmpsrv_chains_free(CMPSRV_CHAINS *c);
 typedef struct cmpsrv_auth_input_st {
     OSSL_LIB_CTX *libctx;
     const char *propq;
-    const CMPSRV_CURVES *curves; /* of libctx, or NULL */
+    CMPSRV_CURVES *curves; /* of libctx, or NULL */
     const CMPSRV_PKIMSG *msg;
     const CMPSRV_CONF_ALIAS *alias;
     const CMPSRV_CONF_CA *ca; /* whose cmp_ra_auth_secret counts; may be NULL */

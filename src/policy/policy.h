@@ -45,7 +45,7 @@ int cmpsrv_policy_authorize(const CMPSRV_IDENTITY *id, int body, const CMPSRV_TA
 typedef struct cmpsrv_policy_input_st {
     OSSL_LIB_CTX *libctx;
     const char *propq;
-    const CMPSRV_CURVES *curves; /* of libctx, or NULL */
+    CMPSRV_CURVES *curves; /* of libctx, or NULL */
     const CMPSRV_TARGET *target;
     const CMPSRV_CERT_REQUEST *request;
     const CMPSRV_IDENTITY *identity;       /* who asks */

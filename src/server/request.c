@@ -270,12 +270,22 @@ static void drop_results(CMPSRV_REQUEST *req)
     req->end = 0;
 }
 
+/* Nobody else has its key: what verifies with it and looks at it has come to its end. */
+static void drop_decision(CMPSRV_REQUEST *req)
+{
+    if (req->decision == NULL)
+        return;
+    cmpsrv_pubkey_release(req->srv->curves, req->decision->key);
+    req->decision->key = NULL;
+    cmpsrv_decision_free(req->decision);
+    req->decision = NULL;
+}
+
 /* Forgets all that came after the message was read, to decide anew. */
 static void rewind_request(CMPSRV_REQUEST *req)
 {
     drop_results(req);
-    cmpsrv_decision_free(req->decision);
-    req->decision = NULL;
+    drop_decision(req);
     cmpsrv_cert_row_clear(&req->cert);
     cmpsrv_txn_clear(&req->txn);
     cmpsrv_auth_result_clear(&req->auth);

@@ -1,14 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The digests this server knows, one table: configuration name, CMPSRV_MD bit, size, OID. Every
- * other file of wire asks here. Which of them an alias allows is not known here.
+ * other file of wire asks here, and for their HMAC too. Which of them an alias allows is not known
+ * here.
  */
 #include "config.h"
 
+#include <pthread.h>
 #include <strings.h>
 
+#include <openssl/core_names.h>
+#include <openssl/crypto.h>
 #include <openssl/err.h>
 #include <openssl/evp.h>
+#include <openssl/params.h>
 
 #include "wire/algs.h"
 
@@ -58,13 +63,76 @@ size_t cmpsrv_md_size(unsigned md)
     return 0;
 }
 
+/* ---- from libcrypto's default context ----------------------------------------------------------
+ */
+
+/* Fetched by the first who asks: EVP_sha256() has OpenSSL look for its provider each time that it
+ * is used, which costs as much as to hash half a kilobyte. */
+static struct {
+    pthread_once_t once;
+    int fips;
+    EVP_MD *md[CMPSRV_ARRAY_SIZE(digests)];
+    EVP_MAC_CTX *hmac[CMPSRV_ARRAY_SIZE(digests)]; /* want a key; are copied */
+} fetched = {.once = PTHREAD_ONCE_INIT};
+
+/* HMAC with that digest, which wants a key. NULL with the error queue filled. */
+static EVP_MAC_CTX *begin_hmac(const char *digest)
+{
+    EVP_MAC *hmac = EVP_MAC_fetch(NULL, "HMAC", NULL);
+    EVP_MAC_CTX *ctx = hmac == NULL ? NULL : EVP_MAC_CTX_new(hmac);
+    char name[16];
+    OSSL_PARAM params[2];
+
+    OPENSSL_strlcpy(name, digest, sizeof(name));
+    params[0] = OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, name, 0);
+    params[1] = OSSL_PARAM_construct_end();
+    EVP_MAC_free(hmac);
+    if (ctx != NULL && EVP_MAC_CTX_set_params(ctx, params))
+        return ctx;
+    EVP_MAC_CTX_free(ctx);
+    return NULL;
+}
+
+/* What the providers do not have stays NULL. */
+static void fetch_all(void)
+{
+    ERR_set_mark();
+    for (size_t i = 0; i < CMPSRV_ARRAY_SIZE(digests); i++) {
+        fetched.md[i] = EVP_MD_fetch(NULL, digests[i].name, NULL);
+        fetched.hmac[i] = begin_hmac(digests[i].name);
+    }
+    fetched.fips = EVP_default_properties_is_fips_enabled(NULL);
+    ERR_pop_to_mark();
+}
+
+/* Not for a thread that has a default context of its own, nor when the application has turned to
+ * FIPS algorithms since: libcrypto looks anew for them. */
+static int is_fetched(void)
+{
+    pthread_once(&fetched.once, fetch_all);
+    return OSSL_LIB_CTX_set0_default(NULL) == OSSL_LIB_CTX_get0_global_default() &&
+           EVP_default_properties_is_fips_enabled(NULL) == fetched.fips;
+}
+
 const EVP_MD *cmpsrv_md_evp(unsigned md)
 {
     for (size_t i = 0; i < CMPSRV_ARRAY_SIZE(digests); i++)
         if (digests[i].md == md)
-            return digests[i].evp();
+            return is_fetched() && fetched.md[i] != NULL ? fetched.md[i] : digests[i].evp();
     return NULL;
 }
+
+EVP_MAC_CTX *cmpsrv_hmac_new(unsigned md)
+{
+    for (size_t i = 0; i < CMPSRV_ARRAY_SIZE(digests); i++)
+        if (digests[i].md == md)
+            return is_fetched() && fetched.hmac[i] != NULL ? EVP_MAC_CTX_dup(fetched.hmac[i])
+                                                           : begin_hmac(digests[i].name);
+    return NULL;
+}
+
+/* ---- names and OIDs ----------------------------------------------------------------------------
+ */
 
 CMPSRV_SLICE cmpsrv_md_oid(unsigned md)
 {

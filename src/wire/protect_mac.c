@@ -12,7 +12,6 @@
 #include <openssl/crypto.h>
 #include <openssl/err.h>
 #include <openssl/evp.h>
-#include <openssl/hmac.h>
 
 #include "wire/algs.h"
 #include "wire/wire_local.h"
@@ -107,8 +106,13 @@ void cmpsrv_mac_key_free(CMPSRV_MAC_KEY *k)
 static int compute(const CMPSRV_MAC_KEY *k, CMPSRV_SLICE data, unsigned char *mac,
                    CMPSRV_REFUSAL *why)
 {
-    return HMAC(cmpsrv_md_evp(k->md), k->k, (int)k->n, data.p, data.n, mac, NULL) != NULL ||
-           cmpsrv_fail(why, "cannot compute the MAC");
+    EVP_MAC_CTX *ctx = cmpsrv_hmac_new(k->md);
+    size_t n;
+    int ok = ctx != NULL && EVP_MAC_init(ctx, k->k, k->n, NULL) &&
+             EVP_MAC_update(ctx, data.p, data.n) && EVP_MAC_final(ctx, mac, &n, EVP_MAX_MD_SIZE);
+
+    EVP_MAC_CTX_free(ctx); /* wipes its state */
+    return ok || cmpsrv_fail(why, "cannot compute the MAC");
 }
 
 int cmpsrv_mac_compute(const CMPSRV_MAC_KEY *k, CMPSRV_SLICE header, CMPSRV_SLICE body,

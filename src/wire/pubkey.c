@@ -8,6 +8,7 @@
 #include "config.h"
 
 #include <ctype.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -26,7 +27,7 @@
 typedef struct {
     OSSL_LIB_CTX *libctx;
     const char *propq;
-    const CMPSRV_CURVES *curves;
+    CMPSRV_CURVES *curves;
     CMPSRV_SLICE parameters; /* TLV, or absent */
     CMPSRV_SLICE octets;     /* of subjectPublicKey */
     CMPSRV_REFUSAL *why;
@@ -161,23 +162,33 @@ static int decode_rsa_pss(const SPKI *s, EVP_PKEY **key, char name[32])
 static const struct {
     CMPSRV_SLICE oid; /* TLV */
     const char *name;
-    size_t field; /* octets of a coordinate */
+    int bits; /* of a coordinate */
 } curves[] = {
-    {OID_INIT("\x06\x08\x2a\x86\x48\xce\x3d\x03\x01\x07"), "P-256", 32},
-    {OID_INIT("\x06\x05\x2b\x81\x04\x00\x22"), "P-384", 48},
-    {OID_INIT("\x06\x05\x2b\x81\x04\x00\x23"), "P-521", 66},
+    {OID_INIT("\x06\x08\x2a\x86\x48\xce\x3d\x03\x01\x07"), "P-256", 256},
+    {OID_INIT("\x06\x05\x2b\x81\x04\x00\x22"), "P-384", 384},
+    {OID_INIT("\x06\x05\x2b\x81\x04\x00\x23"), "P-521", 521},
 };
 
 /* RFC 5480 2.2: 04 x y, or 02/03 x. Infinity and the hybrid forms 06/07 are no public keys. */
-static int is_point(CMPSRV_SLICE point, size_t field)
+static int is_point(CMPSRV_SLICE point, int bits)
 {
+    size_t field = ((size_t)bits + 7) / 8;
+
     if (point.p[0] == 0x04)
         return point.n == 1 + 2 * field;
     return (point.p[0] == 0x02 || point.p[0] == 0x03) && point.n == 1 + field;
 }
 
+/* Keys of one curve that nobody uses; they still have their last point. */
+typedef struct {
+    EVP_PKEY *keys[64];
+    size_t n;
+} IDLE_KEYS;
+
 struct cmpsrv_curves_st {
-    EVP_PKEY *keys[CMPSRV_ARRAY_SIZE(curves)]; /* without a point; NULL: no provider has it */
+    EVP_PKEY *empty[CMPSRV_ARRAY_SIZE(curves)]; /* without a point; NULL: no provider has it */
+    pthread_mutex_t lock;                       /* of idle */
+    IDLE_KEYS idle[CMPSRV_ARRAY_SIZE(curves)];
 };
 
 static EVP_PKEY *new_curve(OSSL_LIB_CTX *libctx, const char *propq, const char *curve)
@@ -195,25 +206,71 @@ CMPSRV_CURVES *cmpsrv_curves_new(OSSL_LIB_CTX *libctx, const char *propq)
 {
     CMPSRV_CURVES *c = OPENSSL_zalloc(sizeof(*c));
 
-    for (size_t i = 0; c != NULL && i < CMPSRV_ARRAY_SIZE(curves); i++)
-        c->keys[i] = new_curve(libctx, propq, curves[i].name);
+    if (c == NULL)
+        return NULL;
+    pthread_mutex_init(&c->lock, NULL);
+    for (size_t i = 0; i < CMPSRV_ARRAY_SIZE(curves); i++)
+        c->empty[i] = new_curve(libctx, propq, curves[i].name);
     ERR_clear_error();
     return c;
 }
 
 void cmpsrv_curves_free(CMPSRV_CURVES *c)
 {
-    for (size_t i = 0; c != NULL && i < CMPSRV_ARRAY_SIZE(curves); i++)
-        EVP_PKEY_free(c->keys[i]);
+    if (c == NULL)
+        return;
+    for (size_t i = 0; i < CMPSRV_ARRAY_SIZE(curves); i++) {
+        EVP_PKEY_free(c->empty[i]);
+        while (c->idle[i].n > 0)
+            EVP_PKEY_free(c->idle[i].keys[--c->idle[i].n]);
+    }
+    pthread_mutex_destroy(&c->lock);
     OPENSSL_free(c);
 }
 
-/* `curve`: of the table. */
+/* A key on the curve that is the caller's alone, with whatever point. NULL with the error queue
+ * filled. */
+static EVP_PKEY *take_key(const SPKI *s, size_t curve)
+{
+    EVP_PKEY *key = NULL;
+
+    if (s->curves == NULL || s->curves->empty[curve] == NULL)
+        return new_curve(s->libctx, s->propq, curves[curve].name);
+    pthread_mutex_lock(&s->curves->lock);
+    if (s->curves->idle[curve].n > 0)
+        key = s->curves->idle[curve].keys[--s->curves->idle[curve].n];
+    pthread_mutex_unlock(&s->curves->lock);
+    return key != NULL ? key : EVP_PKEY_dup(s->curves->empty[curve]);
+}
+
+/* 1, or 0: there are enough. */
+static int keep_key(CMPSRV_CURVES *c, size_t curve, EVP_PKEY *key)
+{
+    IDLE_KEYS *idle = &c->idle[curve];
+    int has_room;
+
+    pthread_mutex_lock(&c->lock);
+    has_room = idle->n < CMPSRV_ARRAY_SIZE(idle->keys);
+    if (has_room)
+        idle->keys[idle->n++] = key;
+    pthread_mutex_unlock(&c->lock);
+    return has_room;
+}
+
+/* The size tells the curve: decode_ec makes keys on no others. */
+void cmpsrv_pubkey_release(CMPSRV_CURVES *c, EVP_PKEY *key)
+{
+    if (c != NULL && key != NULL && EVP_PKEY_is_a(key, "EC"))
+        for (size_t i = 0; i < CMPSRV_ARRAY_SIZE(curves); i++)
+            if (EVP_PKEY_get_bits(key) == curves[i].bits && keep_key(c, i, key))
+                return;
+    EVP_PKEY_free(key);
+}
+
+/* `curve`: of the table. A key that did not take the point is not used again. */
 static int build_ec(const SPKI *s, size_t curve, EVP_PKEY **key)
 {
-    EVP_PKEY *prepared = s->curves == NULL ? NULL : s->curves->keys[curve];
-    EVP_PKEY *made = prepared != NULL ? EVP_PKEY_dup(prepared)
-                                      : new_curve(s->libctx, s->propq, curves[curve].name);
+    EVP_PKEY *made = take_key(s, curve);
 
     if (made != NULL && EVP_PKEY_set1_encoded_public_key(made, s->octets.p, s->octets.n) > 0) {
         *key = made;
@@ -232,7 +289,7 @@ static int decode_ec(const SPKI *s, EVP_PKEY **key, char name[32])
     for (size_t i = 0; i < CMPSRV_ARRAY_SIZE(curves); i++) {
         if (!cmpsrv_slice_eq(s->parameters, curves[i].oid))
             continue;
-        if (!is_point(s->octets, curves[i].field))
+        if (!is_point(s->octets, curves[i].bits))
             return cmpsrv_refuse(s->why, CMPSRV_R_BAD_KEY,
                                  "RFC 5480 2.2: EC point of %zu octets does not fit %s",
                                  s->octets.n, curves[i].name);
@@ -333,7 +390,7 @@ static const struct {
     {OID_INIT("\x2b\x65\x71"), decode_ed448},
 };
 
-int cmpsrv_pubkey_decode(OSSL_LIB_CTX *libctx, const char *propq, const CMPSRV_CURVES *curves_of,
+int cmpsrv_pubkey_decode(OSSL_LIB_CTX *libctx, const char *propq, CMPSRV_CURVES *curves_of,
                          CMPSRV_SLICE spki_content, EVP_PKEY **key, char name[32],
                          CMPSRV_REFUSAL *why)
 {

@@ -21,30 +21,34 @@ typedef enum { ABSENT, NULL_OR_ABSENT, PSS } PARAMETERS;
 
 typedef struct {
     CMPSRV_SLICE oid;
+    const char *dotted;    /* the same: libcrypto is slow to write it */
     const char *key_type;  /* as EVP_PKEY_is_a() knows it */
     unsigned md;           /* 0: the algorithm has its own, or its parameters say it */
     PARAMETERS parameters; /* written as NULL where that is allowed */
     unsigned certhash_md;  /* RFC 9810 5.3.18, RFC 9481 3.3; 0: md */
 } SIG_ALG;
 
-#define PKCS1(last)  OID_INIT("\x2a\x86\x48\x86\xf7\x0d\x01\x01" last)
-#define ECDSA2(last) OID_INIT("\x2a\x86\x48\xce\x3d\x04\x03" last)
+#define PKCS1(last, arc)                                                                           \
+    OID_INIT("\x2a\x86\x48\x86\xf7\x0d\x01\x01" last), "1.2.840.113549.1.1." arc
+#define ECDSA2(last, arc) OID_INIT("\x2a\x86\x48\xce\x3d\x04\x03" last), "1.2.840.10045.4.3." arc
 
 static const SIG_ALG sig_algs[] = {
-    {PKCS1("\x0b"), "RSA", CMPSRV_MD_SHA256, NULL_OR_ABSENT, 0},
-    {PKCS1("\x0c"), "RSA", CMPSRV_MD_SHA384, NULL_OR_ABSENT, 0},
-    {PKCS1("\x0d"), "RSA", CMPSRV_MD_SHA512, NULL_OR_ABSENT, 0},
-    {PKCS1("\x0e"), "RSA", CMPSRV_MD_SHA224, NULL_OR_ABSENT, 0},
-    {PKCS1("\x05"), "RSA", CMPSRV_MD_SHA1, NULL_OR_ABSENT, 0},
-    {PKCS1("\x0a"), "RSA", 0, PSS, 0},
-    {PKCS1("\x0a"), "RSA-PSS", 0, PSS, 0},
-    {ECDSA2("\x02"), "EC", CMPSRV_MD_SHA256, ABSENT, 0},
-    {ECDSA2("\x03"), "EC", CMPSRV_MD_SHA384, ABSENT, 0},
-    {ECDSA2("\x04"), "EC", CMPSRV_MD_SHA512, ABSENT, 0},
-    {ECDSA2("\x01"), "EC", CMPSRV_MD_SHA224, ABSENT, 0},
-    {OID_INIT("\x2a\x86\x48\xce\x3d\x04\x01"), "EC", CMPSRV_MD_SHA1, ABSENT, 0},
-    {OID_INIT("\x2b\x65\x70"), "ED25519", 0, ABSENT, CMPSRV_MD_SHA512},
-    {OID_INIT("\x2b\x65\x71"), "ED448", 0, ABSENT, 0}, /* SHAKE256, which CMPSRV_MD lacks */
+    {PKCS1("\x0b", "11"), "RSA", CMPSRV_MD_SHA256, NULL_OR_ABSENT, 0},
+    {PKCS1("\x0c", "12"), "RSA", CMPSRV_MD_SHA384, NULL_OR_ABSENT, 0},
+    {PKCS1("\x0d", "13"), "RSA", CMPSRV_MD_SHA512, NULL_OR_ABSENT, 0},
+    {PKCS1("\x0e", "14"), "RSA", CMPSRV_MD_SHA224, NULL_OR_ABSENT, 0},
+    {PKCS1("\x05", "5"), "RSA", CMPSRV_MD_SHA1, NULL_OR_ABSENT, 0},
+    {PKCS1("\x0a", "10"), "RSA", 0, PSS, 0},
+    {PKCS1("\x0a", "10"), "RSA-PSS", 0, PSS, 0},
+    {ECDSA2("\x02", "2"), "EC", CMPSRV_MD_SHA256, ABSENT, 0},
+    {ECDSA2("\x03", "3"), "EC", CMPSRV_MD_SHA384, ABSENT, 0},
+    {ECDSA2("\x04", "4"), "EC", CMPSRV_MD_SHA512, ABSENT, 0},
+    {ECDSA2("\x01", "1"), "EC", CMPSRV_MD_SHA224, ABSENT, 0},
+    {OID_INIT("\x2a\x86\x48\xce\x3d\x04\x01"), "1.2.840.10045.4.1", "EC", CMPSRV_MD_SHA1, ABSENT,
+     0},
+    {OID_INIT("\x2b\x65\x70"), "1.3.101.112", "ED25519", 0, ABSENT, CMPSRV_MD_SHA512},
+    /* SHAKE256, which CMPSRV_MD lacks */
+    {OID_INIT("\x2b\x65\x71"), "1.3.101.113", "ED448", 0, ABSENT, 0},
 };
 
 static const SIG_ALG *find_by_oid(CMPSRV_SLICE oid)
@@ -79,8 +83,11 @@ int cmpsrv_sig_scheme_read(CMPSRV_SLICE algid, CMPSRV_SIG_SCHEME *out, CMPSRV_RE
     if (!cmpsrv_algid_read(algid, &oid, &parameters))
         return cmpsrv_refuse(why, CMPSRV_R_BAD_ALG,
                              "signature AlgorithmIdentifier is not well-formed");
-    cmpsrv_der_oid_text(oid, s.oid, sizeof(s.oid));
     alg = find_by_oid(oid);
+    if (alg != NULL)
+        OPENSSL_strlcpy(s.oid, alg->dotted, sizeof(s.oid));
+    else
+        cmpsrv_der_oid_text(oid, s.oid, sizeof(s.oid));
     if (!read_parameters(alg, parameters, &s, why))
         return 0;
     s.key_type = alg == NULL ? NULL : alg->key_type;

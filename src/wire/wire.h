@@ -223,8 +223,9 @@ void cmpsrv_extension_put_built(CMPSRV_DERW *w, CMPSRV_SLICE oid, int critical, 
 /* ---- pubkey.c: SubjectPublicKeyInfo -------------------------------------------------------------
  */
 
-/* The named curves of one library context, set up once: that takes OpenSSL three times as long as
- * reading a point on one. Immutable, for any thread; NULL stands for none. */
+/* The named curves of one library context, set up once, and keys on them that are ready for a
+ * point: making one takes OpenSSL three times as long as reading the point. For any thread; NULL
+ * stands for none. */
 typedef struct cmpsrv_curves_st CMPSRV_CURVES;
 CMPSRV_CURVES *cmpsrv_curves_new(OSSL_LIB_CTX *libctx, const char *propq);
 void cmpsrv_curves_free(CMPSRV_CURVES *c);
@@ -235,11 +236,14 @@ void cmpsrv_curves_free(CMPSRV_CURVES *c);
  * under it. Unknown algorithm: UNKNOWN_KEY_ALG; damaged or explicit parameters: BAD_KEY. *name gets
  * "rsa:2048", "rsa-pss:2048", "ec:P-256", "ed25519", or the provider's name in lower case (size
  * 32). The length limits are checked before any arithmetic. `curves` may be NULL. The caller frees
- * *key.
+ * *key, or releases it.
  */
-int cmpsrv_pubkey_decode(OSSL_LIB_CTX *libctx, const char *propq, const CMPSRV_CURVES *curves,
+int cmpsrv_pubkey_decode(OSSL_LIB_CTX *libctx, const char *propq, CMPSRV_CURVES *curves,
                          CMPSRV_SLICE spki_content, EVP_PKEY **key, char name[32],
                          CMPSRV_REFUSAL *why);
+/* Instead of EVP_PKEY_free() for a key decoded with these curves, which may then become another
+ * one's: nobody may hold a reference, or anything made of it. Either may be NULL. */
+void cmpsrv_pubkey_release(CMPSRV_CURVES *curves, EVP_PKEY *key);
 /* An RSA key, also one for RSASSA-PSS alone. */
 int cmpsrv_key_is_rsa(const EVP_PKEY *key);
 /* Whether a provider offers keys by that name, written as cmpsrv_pubkey_decode writes it. */

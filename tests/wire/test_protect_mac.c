@@ -8,6 +8,7 @@
 #include <openssl/crmf.h>
 #include <openssl/err.h>
 #include <openssl/objects.h>
+#include <openssl/provider.h>
 
 #include "test.h"
 #include <openssl/hmac.h>
@@ -487,7 +488,37 @@ static void test_pbmac1(void)
     cmpsrv_secret_free(secret);
 }
 
+/* A thread with a default context of its own gets that one's algorithms, whatever was fetched from
+ * the other before. */
+static void test_default_context(void)
+{
+    CMPSRV_MAC_PARAMS p = {S("salt"), CMPSRV_MD_SHA256, CMPSRV_MD_SHA512, 2, CMPSRV_MAC_PBM, 0};
+    CMPSRV_SECRET *secret = cmpsrv_secret_new("passwd", 6);
+    CMPSRV_MAC_KEY *k = cmpsrv_mac_key_derive(&p, secret);
+    OSSL_LIB_CTX *empty = OSSL_LIB_CTX_new(), *before;
+    OSSL_PROVIDER *none = OSSL_PROVIDER_load(empty, "null");
+    CMPSRV_SLICE header = S("\x30\x00"), body = S("\xb3\x02\x05\x00");
+    CMPSRV_BYTES mac = {0};
+    unsigned char hash[CMPSRV_HASH];
+
+    CU_ASSERT_FATAL(k != NULL && none != NULL && cmpsrv_sha256(S("data"), hash));
+    CU_ASSERT_FATAL(cmpsrv_mac_compute(k, header, body, &mac, NULL));
+    before = OSSL_LIB_CTX_set0_default(empty);
+    CU_ASSERT_FALSE(cmpsrv_sha256(S("data"), hash));
+    CU_ASSERT_FALSE(cmpsrv_mac_compute(k, header, body, &mac, NULL));
+    CU_ASSERT_PTR_NULL(cmpsrv_mac_key_derive(&p, secret));
+    ERR_clear_error();
+    OSSL_LIB_CTX_set0_default(before);
+    CU_ASSERT(cmpsrv_sha256(S("data"), hash));
+    CU_ASSERT(cmpsrv_mac_compute(k, header, body, &mac, NULL));
+    OSSL_PROVIDER_unload(none);
+    OSSL_LIB_CTX_free(empty);
+    cmpsrv_bytes_clear(&mac);
+    cmpsrv_mac_key_free(k);
+    cmpsrv_secret_free(secret);
+}
+
 TEST_MAIN("protect_mac", TEST(test_pbmac1), TEST(test_iterations), TEST(test_salt),
           TEST(test_algorithms), TEST(test_inner_parameters), TEST(test_damaged), TEST(test_kind),
           TEST(test_vectors), TEST(test_openssl_agrees), TEST(test_verify), TEST(test_key_refused),
-          TEST(test_algid))
+          TEST(test_algid), TEST(test_default_context))

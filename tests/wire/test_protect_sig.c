@@ -476,6 +476,42 @@ static void test_rsa_absent_parameters(void)
     cmpsrv_bytes_clear(&sig);
 }
 
+/* The refusal names the algorithm as libcrypto writes its OID. */
+static void check_named(EVP_PKEY *key, const char *dotted)
+{
+    CMPSRV_REFUSAL why = {0};
+    CMPSRV_DERW w = {0};
+    CMPSRV_BYTES alg = {0};
+    char want[200];
+
+    cmpsrv_derw_begin(&w, DER_SEQUENCE);
+    cmpsrv_derw_oid_text(&w, dotted);
+    cmpsrv_derw_end(&w);
+    CU_ASSERT_FATAL(cmpsrv_derw_finish(&w, &alg));
+    CU_ASSERT_FALSE(cmpsrv_sig_verify(NULL, NULL, key, cmpsrv_bytes_slice(&alg), ~0u, S("data"),
+                                      S("sig"), CMPSRV_R_BAD_POP, &why));
+    snprintf(want, sizeof(want), "signature algorithm %s needs", dotted);
+    CU_ASSERT(strncmp(why.detail, want, strlen(want)) == 0);
+    cmpsrv_bytes_clear(&alg);
+}
+
+static void test_algorithm_named(void)
+{
+    static const char *const not_ed25519[] = {
+        "1.2.840.113549.1.1.11", "1.2.840.113549.1.1.12", "1.2.840.113549.1.1.13",
+        "1.2.840.113549.1.1.14", "1.2.840.113549.1.1.5",  "1.2.840.10045.4.3.2",
+        "1.2.840.10045.4.3.3",   "1.2.840.10045.4.3.4",   "1.2.840.10045.4.3.1",
+        "1.2.840.10045.4.1",     "1.3.101.113",           "1.2.3.4",
+    };
+    EVP_PKEY *ed = EVP_PKEY_Q_keygen(NULL, NULL, "ED25519"), *ec = EVP_EC_gen("P-256");
+
+    for (size_t i = 0; i < CMPSRV_ARRAY_SIZE(not_ed25519); i++)
+        check_named(ed, not_ed25519[i]);
+    check_named(ec, "1.3.101.112");
+    EVP_PKEY_free(ed);
+    EVP_PKEY_free(ec);
+}
+
 static void test_protected_part(void)
 {
     CMPSRV_BYTES out = {0};
@@ -495,6 +531,7 @@ static void test_end(void)
 
 TEST_MAIN("protect_sig", TEST(test_md), TEST(test_md_algid), TEST(test_verifies_openssl),
           TEST(test_openssl_verifies_ours), TEST(test_weak_digests_not_signed),
-          TEST(test_algorithm_refused), TEST(test_rsa_absent_parameters), TEST(test_verifies_pss),
-          TEST(test_pss_parameters), TEST(test_answers_like), TEST(test_by_provider),
-          TEST(test_protected_part), TEST(test_end))
+          TEST(test_algorithm_refused), TEST(test_algorithm_named),
+          TEST(test_rsa_absent_parameters), TEST(test_verifies_pss), TEST(test_pss_parameters),
+          TEST(test_answers_like), TEST(test_by_provider), TEST(test_protected_part),
+          TEST(test_end))

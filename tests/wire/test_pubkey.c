@@ -2,6 +2,8 @@
 /* Public keys: what OpenSSL writes is read back as the same key; damaged ones never get through. */
 #include "config.h"
 
+#include <pthread.h>
+
 #include <openssl/bn.h>
 #include <openssl/core_names.h>
 #include <openssl/ec.h>
@@ -373,6 +375,183 @@ static void test_bit_string(void)
     CU_ASSERT_EQUAL(decode(cmpsrv_slice(NULL, 0), NULL, NULL), CMPSRV_R_BAD_KEY);
 }
 
+/* ---- keys that are used again ------------------------------------------------------------------
+ */
+
+typedef struct {
+    EVP_PKEY *key; /* private */
+    unsigned char *spki, sig[200];
+    size_t n, sig_n;
+    CMPSRV_SLICE content;
+} SIGNER;
+
+static void make_signer(SIGNER *s, const char *curve)
+{
+    EVP_MD_CTX *ctx = EVP_MD_CTX_new();
+    CMPSRV_SLICE all;
+    int n = 0;
+
+    s->spki = NULL;
+    s->sig_n = sizeof(s->sig);
+    CU_ASSERT_FATAL((s->key = EVP_EC_gen(curve)) != NULL && (n = i2d_PUBKEY(s->key, &s->spki)) > 0);
+    all = cmpsrv_slice(s->spki, (size_t)n);
+    CU_ASSERT_FATAL(cmpsrv_der_get(&all, DER_SEQUENCE, &s->content));
+    CU_ASSERT_FATAL(EVP_DigestSignInit_ex(ctx, NULL, "SHA256", NULL, NULL, s->key, NULL) &&
+                    EVP_DigestSign(ctx, s->sig, &s->sig_n, (const unsigned char *)"data", 4));
+    EVP_MD_CTX_free(ctx);
+}
+
+static void clear_signer(SIGNER *s)
+{
+    EVP_PKEY_free(s->key);
+    OPENSSL_free(s->spki);
+}
+
+static int verifies(EVP_PKEY *key, const SIGNER *by)
+{
+    CMPSRV_BYTES alg = {0};
+    int ok;
+
+    CU_ASSERT_FATAL(cmpsrv_sig_algid(key, CMPSRV_MD_SHA256, &alg, NULL));
+    ok = cmpsrv_sig_verify(NULL, NULL, key, cmpsrv_bytes_slice(&alg), CMPSRV_MD_SHA256, S("data"),
+                           cmpsrv_slice(by->sig, by->sig_n), CMPSRV_R_BAD_POP, NULL);
+    cmpsrv_bytes_clear(&alg);
+    return ok;
+}
+
+static EVP_PKEY *decode_with(CMPSRV_CURVES *c, CMPSRV_SLICE content)
+{
+    EVP_PKEY *key = NULL;
+    char name[32];
+
+    CU_ASSERT_FATAL(cmpsrv_pubkey_decode(NULL, NULL, c, content, &key, name, NULL));
+    return key;
+}
+
+/* The same object with another point verifies as that one, and as that one alone. */
+static void check_used_again(const char *curve)
+{
+    CMPSRV_CURVES *c = cmpsrv_curves_new(NULL, NULL);
+    SIGNER a, b;
+    EVP_PKEY *key, *again, *fresh;
+
+    make_signer(&a, curve);
+    make_signer(&b, curve);
+    key = decode_with(c, a.content);
+    CU_ASSERT(verifies(key, &a) && !verifies(key, &b) && EVP_PKEY_eq(key, a.key) == 1);
+    cmpsrv_pubkey_release(c, key);
+    again = decode_with(c, b.content);
+    CU_ASSERT_PTR_EQUAL(again, key);
+    fresh = decode_with(c, a.content); /* while the other is in use */
+    CU_ASSERT_PTR_NOT_EQUAL(fresh, key);
+    CU_ASSERT(!verifies(again, &a) && verifies(again, &b) && EVP_PKEY_eq(again, b.key) == 1);
+    CU_ASSERT(verifies(fresh, &a) && !verifies(fresh, &b));
+    cmpsrv_pubkey_release(c, again);
+    cmpsrv_pubkey_release(c, fresh);
+    cmpsrv_curves_free(c);
+    clear_signer(&a);
+    clear_signer(&b);
+}
+
+static void test_used_again(void)
+{
+    check_used_again("P-256");
+    check_used_again("P-384");
+    check_used_again("P-521");
+}
+
+/* A key that has failed to take a point is gone: the next one is as good as any. */
+static void test_failed_is_not_used_again(void)
+{
+    CMPSRV_CURVES *c = cmpsrv_curves_new(NULL, NULL);
+    CMPSRV_REFUSAL why = {0};
+    SIGNER a;
+    EVP_PKEY *key;
+    unsigned char *last;
+    char name[32];
+
+    make_signer(&a, "P-256");
+    cmpsrv_pubkey_release(c, decode_with(c, a.content));
+    last = a.spki + (a.content.p - a.spki) + a.content.n - 1;
+    *last ^= 1;
+    CU_ASSERT_FALSE(cmpsrv_pubkey_decode(NULL, NULL, c, a.content, &key, name, &why));
+    CU_ASSERT_EQUAL(why.reason, CMPSRV_R_BAD_KEY);
+    *last ^= 1;
+    key = decode_with(c, a.content);
+    CU_ASSERT(verifies(key, &a));
+    cmpsrv_pubkey_release(c, key);
+    cmpsrv_curves_free(c);
+    clear_signer(&a);
+}
+
+/* More than are kept, of other kinds, and nothing at all. */
+static void test_release(void)
+{
+    CMPSRV_CURVES *c = cmpsrv_curves_new(NULL, NULL);
+    EVP_PKEY *keys[100], *rsa = EVP_RSA_gen(1024), *last;
+    SIGNER a;
+
+    make_signer(&a, "P-256");
+    for (size_t i = 0; i < CMPSRV_ARRAY_SIZE(keys); i++)
+        keys[i] = decode_with(c, a.content);
+    for (size_t i = 0; i < CMPSRV_ARRAY_SIZE(keys); i++)
+        cmpsrv_pubkey_release(c, keys[i]);
+    cmpsrv_pubkey_release(c, rsa);
+    cmpsrv_pubkey_release(c, NULL);
+    last = decode_with(c, a.content);
+    CU_ASSERT(verifies(last, &a));
+    cmpsrv_pubkey_release(NULL, last);
+    cmpsrv_curves_free(c);
+    clear_signer(&a);
+}
+
+enum { THREADS = 4, ROUNDS = 200 };
+
+typedef struct {
+    CMPSRV_CURVES *curves;
+    SIGNER own, other;
+    int wrong;
+} CROWD;
+
+static void *use_curves(void *arg)
+{
+    CROWD *t = arg;
+
+    for (int i = 0; i < ROUNDS; i++) {
+        const SIGNER *by = i % 2 == 0 ? &t->own : &t->other;
+        EVP_PKEY *key = decode_with(t->curves, by->content);
+
+        t->wrong += EVP_PKEY_eq(key, by->key) != 1 || (i % 10 == 0 && !verifies(key, by));
+        cmpsrv_pubkey_release(t->curves, key);
+    }
+    return NULL;
+}
+
+/* No thread finds another's point in the key that it was given. */
+static void test_threads(void)
+{
+    CMPSRV_CURVES *c = cmpsrv_curves_new(NULL, NULL);
+    CROWD crowd[THREADS];
+    pthread_t threads[THREADS];
+
+    for (int i = 0; i < THREADS; i++) {
+        crowd[i] = (CROWD){.curves = c};
+        make_signer(&crowd[i].own, "P-256");
+        make_signer(&crowd[i].other, "P-256");
+    }
+    for (int i = 0; i < THREADS; i++)
+        CU_ASSERT_FATAL(pthread_create(&threads[i], NULL, use_curves, &crowd[i]) == 0);
+    for (int i = 0; i < THREADS; i++) {
+        pthread_join(threads[i], NULL);
+        CU_ASSERT_EQUAL(crowd[i].wrong, 0);
+        clear_signer(&crowd[i].own);
+        clear_signer(&crowd[i].other);
+    }
+    cmpsrv_curves_free(c);
+}
+
 TEST_MAIN("pubkey", TEST(test_round_trips), TEST(test_unknown), TEST(test_by_provider),
           TEST(test_rsa_pss), TEST(test_rsa_limits), TEST(test_rsa_shapes), TEST(test_parameters),
-          TEST(test_ec_points), TEST(test_ec_parameters), TEST(test_bit_string))
+          TEST(test_ec_points), TEST(test_ec_parameters), TEST(test_bit_string),
+          TEST(test_used_again), TEST(test_failed_is_not_used_again), TEST(test_release),
+          TEST(test_threads))
