@@ -18,9 +18,10 @@
 #include <openssl/cmp.h>
 #include <openssl/err.h>
 
-/* Content of the SubjectPublicKeyInfo of some Ed25519 key: the stand-in for cores that want one. */
-static const unsigned char any_key[42] = {0x30, 0x05, 0x06, 0x03, 0x2b, 0x65,
-                                          0x70, 0x03, 0x21, 0x00, 0x01};
+/* Content of a SubjectPublicKeyInfo, the stand-in for cores that want one with octets in it. Its
+ * algorithm (the arc id-pkix) is none, so that libcrypto does not try to build a key. */
+static const unsigned char any_key[] = {0x30, 0x08, 0x06, 0x06, 0x2b, 0x06, 0x01,
+                                        0x05, 0x05, 0x07, 0x03, 0x02, 0x00, 0x00};
 
 /* ---- canonical messages -------------------------------------------------------------------------
  */
