@@ -65,12 +65,13 @@ static int link_hash(const LINK *l, const unsigned char prev[CMPSRV_HASH],
 static int link_mac(const CMPSRV_STORE *s, const unsigned char hash[CMPSRV_HASH],
                     unsigned char out[CMPSRV_HASH])
 {
-    CMPSRV_SLICE key = cmpsrv_secret_get0(s->audit_key);
+    EVP_MAC_CTX *ctx = EVP_MAC_CTX_dup(s->audit_mac);
     size_t n = 0;
+    int ok = ctx != NULL && EVP_MAC_update(ctx, hash, CMPSRV_HASH) &&
+             EVP_MAC_final(ctx, out, &n, CMPSRV_HASH) && n == CMPSRV_HASH;
 
-    return EVP_Q_mac(NULL, "HMAC", NULL, "SHA256", NULL, key.p, key.n, hash, CMPSRV_HASH, out,
-                     CMPSRV_HASH, &n) != NULL &&
-           n == CMPSRV_HASH;
+    EVP_MAC_CTX_free(ctx);
+    return ok;
 }
 
 /* ---- appending ---------------------------------------------------------------------------------
@@ -112,7 +113,7 @@ static int append(CMPSRV_TX *tx, const char *record, CMPSRV_REFUSAL *why)
     int ok = 0;
 
     if (packed == NULL || !cmpsrv_audit_pack(record, packed, &n) ||
-        !link_hash(&l, tx->chain.head, hash) || (s->audit_key != NULL && !link_mac(s, hash, mac))) {
+        !link_hash(&l, tx->chain.head, hash) || (s->audit_mac != NULL && !link_mac(s, hash, mac))) {
         cmpsrv_fail(why, "store: cannot hash an audit record");
     } else {
         CMPSRV_SQLV v[] = {
@@ -121,7 +122,7 @@ static int append(CMPSRV_TX *tx, const char *record, CMPSRV_REFUSAL *why)
             cmpsrv_sql_int(l.time),
             cmpsrv_sql_blob(packed, n),
             cmpsrv_sql_blob(hash, HASH_KEPT),
-            cmpsrv_sql_blob(s->audit_key == NULL ? NULL : mac, MAC_KEPT),
+            cmpsrv_sql_blob(s->audit_mac == NULL ? NULL : mac, MAC_KEPT),
         };
 
         ok = CMPSRV_SQL_RUN(s, tx->conn, CMPSRV_ST_AUDIT_INSERT, v, NULL, NULL, why) == 1 &&
@@ -536,7 +537,7 @@ static int check_mac(WALK *w, const LINK *l, const unsigned char hash[CMPSRV_HAS
 {
     unsigned char mac[CMPSRV_HASH];
 
-    if (w->store->audit_key == NULL)
+    if (w->store->audit_mac == NULL)
         return 1;
     if (!link_mac(w->store, hash, mac)) {
         w->result = -1;

@@ -14,6 +14,7 @@
 #include <openssl/core_names.h>
 #include <openssl/crypto.h>
 #include <openssl/err.h>
+#include <openssl/evp.h>
 #include <openssl/kdf.h>
 #include <openssl/params.h>
 
@@ -54,16 +55,23 @@ static int take_options(CMPSRV_STORE *s, const CMPSRV_STORE_OPTIONS *o, CMPSRV_R
     return 1;
 }
 
-static int make_audit_key(CMPSRV_STORE *s, CMPSRV_REFUSAL *why)
+static int make_audit_mac(CMPSRV_STORE *s, CMPSRV_REFUSAL *why)
 {
+    OSSL_PARAM params[] = {OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, "SHA256", 0),
+                           OSSL_PARAM_construct_end()};
     unsigned char key[CMPSRV_HASH];
+    EVP_MAC *hmac;
+    int ok;
 
     if (s->key == NULL)
         return 1;
     cmpsrv_store_derive_key(s, "audit chain", key);
-    s->audit_key = cmpsrv_secret_new(key, sizeof(key));
+    hmac = EVP_MAC_fetch(NULL, "HMAC", NULL);
+    s->audit_mac = EVP_MAC_CTX_new(hmac);
+    ok = s->audit_mac != NULL && EVP_MAC_init(s->audit_mac, key, sizeof(key), params);
+    EVP_MAC_free(hmac);
     OPENSSL_cleanse(key, sizeof(key));
-    return s->audit_key != NULL || cmpsrv_fail(why, "out of memory");
+    return ok || cmpsrv_fail(why, "store: no HMAC for the audit");
 }
 
 CMPSRV_STORE *cmpsrv_store_open(const char *url, const CMPSRV_STORE_OPTIONS *options,
@@ -90,7 +98,7 @@ CMPSRV_STORE *cmpsrv_store_open(const char *url, const CMPSRV_STORE_OPTIONS *opt
         goto err;
     }
     if (!take_options(s, options == NULL ? &none : options, why) || !s->ops->open(s, where, why) ||
-        !make_audit_key(s, why))
+        !make_audit_mac(s, why))
         goto err;
     return s;
 err:
@@ -105,7 +113,7 @@ void cmpsrv_store_free(CMPSRV_STORE *s)
     if (s->ops != NULL)
         s->ops->close(s);
     cmpsrv_secret_free(s->key);
-    cmpsrv_secret_free(s->audit_key);
+    EVP_MAC_CTX_free(s->audit_mac);
     OPENSSL_free(s);
 }
 

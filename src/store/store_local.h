@@ -9,6 +9,8 @@
 
 #include "store/store.h"
 
+#include <openssl/types.h>
+
 #define CMPSRV_CHAIN_ID 32 /* hex digits */
 #define CMPSRV_STORE_ID 16 /* octets */
 #define CMPSRV_MAX_NODE 64
@@ -180,8 +182,8 @@ struct cmpsrv_store_st {
     const struct cmpsrv_store_ops *ops;
     void *db; /* of ops */
     CMPSRV_LOG *log;
-    CMPSRV_SECRET *key;       /* store_key or NULL */
-    CMPSRV_SECRET *audit_key; /* derived from it, NULL without one */
+    CMPSRV_SECRET *key;     /* store_key or NULL */
+    EVP_MAC_CTX *audit_mac; /* with a key derived from it, to be copied; NULL without one */
     char node[CMPSRV_MAX_NODE + 1];
     int read_only;
     int64_t max_pages;
