@@ -335,7 +335,8 @@ static void test_messages_differ(void)
     prepare("ir-pbm-certconf", 2);
     c = open_check();
     t = bench_txn_new(&c);
-    CU_ASSERT_FATAL(t != NULL && bench_txn_start(t, 0, 0, &message));
+    CU_ASSERT_PTR_NOT_NULL_FATAL(t);
+    CU_ASSERT_FATAL(bench_txn_start(t, 0, 0, &message));
     CU_ASSERT_FATAL(cmpsrv_bytes_set(&first, message) &&
                     cmpsrv_pkimsg_parse(cmpsrv_bytes_slice(&first), &a, NULL));
     CU_ASSERT(!a.has_message_time && !a.implicit_confirm);
@@ -588,7 +589,8 @@ static int is_found(const char *workload, HARM what, int fully, const char *word
     prepare(workload, 1);
     c = open_check();
     t = bench_txn_new(&c);
-    CU_ASSERT_FATAL(t != NULL && bench_txn_start(t, 0, fully, &message));
+    CU_ASSERT_PTR_NOT_NULL_FATAL(t);
+    CU_ASSERT_FATAL(bench_txn_start(t, 0, fully, &message));
     answer = ask(message);
     harm(&answer, &c, 0, what);
     result = bench_txn_take(t, cmpsrv_bytes_slice(&answer), &message);
@@ -693,7 +695,8 @@ static void test_untrusted_signer(void)
     X509_free(root);
     root = read_cert("other.crt");
     t = bench_txn_new(&c);
-    CU_ASSERT_FATAL(t != NULL && bench_txn_start(t, 0, 1, &message));
+    CU_ASSERT_PTR_NOT_NULL_FATAL(t);
+    CU_ASSERT_FATAL(bench_txn_start(t, 0, 1, &message));
     answer = ask(message);
     CU_ASSERT_EQUAL(bench_txn_take(t, cmpsrv_bytes_slice(&answer), &message), 0);
     CU_ASSERT(has(bench_txn_error(t), "does not chain"));
