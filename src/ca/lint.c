@@ -10,7 +10,7 @@
 
 #include <openssl/evp.h>
 
-#define MAX_EXTENSIONS 64
+#define MAX_EXTENSIONS (CMPSRV_MAX_EXTENSIONS + 16) /* with those of profile and CA */
 
 typedef struct {
     const CMPSRV_CA *ca;

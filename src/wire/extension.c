@@ -8,8 +8,6 @@
 
 #include "wire/wire_local.h"
 
-#define MAX_EXTENSIONS 64
-
 int cmpsrv_extension_next(CMPSRV_SLICE *in, CMPSRV_EXTENSION *e)
 {
     CMPSRV_SLICE seq;
@@ -57,9 +55,9 @@ int cmpsrv_extensions_check(CMPSRV_SLICE content, CMPSRV_REASON reason, CMPSRV_R
     if (content.n == 0)
         return cmpsrv_refuse(why, CMPSRV_R_BAD_DATA_FORMAT, "RFC 5280 4.1: no Extension in a list");
     for (; in.n > 0; n++) {
-        if (n == MAX_EXTENSIONS)
+        if (n == CMPSRV_MAX_EXTENSIONS)
             return cmpsrv_refuse(why, CMPSRV_R_LIMIT_EXCEEDED, "more than %d extensions",
-                                 MAX_EXTENSIONS);
+                                 CMPSRV_MAX_EXTENSIONS);
         if (!cmpsrv_extension_next(&in, &e))
             return cmpsrv_refuse(why, CMPSRV_R_BAD_DATA_FORMAT, "RFC 5280 4.1: extension %zu", n);
         if (e.critical.p != NULL && (e.critical.n != 1 || e.critical.p[0] != 0xff))

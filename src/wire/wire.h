@@ -204,6 +204,7 @@ CMPSRV_SLICE cmpsrv_crmf_reg_token(const CMPSRV_CERT_REQUEST *cr);
 /* body_value of p10cr. Extensions come from the attribute extensionRequest (two:
  * BAD_CERT_TEMPLATE). */
 int cmpsrv_p10_parse(CMPSRV_SLICE body_value, CMPSRV_CERT_REQUEST *out, CMPSRV_REFUSAL *why);
+#define CMPSRV_MAX_EXTENSIONS 64 /* of a request */
 typedef struct cmpsrv_extension_st {
     CMPSRV_SLICE oid, value, critical; /* critical: content of the BOOLEAN, or absent */
 } CMPSRV_EXTENSION;

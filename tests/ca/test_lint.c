@@ -343,6 +343,26 @@ static void with_policy(TBS *t)
 {
     t->extensions = DER_OID_SLICE(EXT_BC EXT_KU EXT_POLICY);
 }
+static void with_many(TBS *t, size_t n)
+{
+    static const unsigned char one[9] = {0x30, 0x07, 0x06, 0x02, 0x2a, 0, 0x04, 0x01, 0x00};
+    static unsigned char all[100 * sizeof(one)];
+
+    for (size_t i = 0; i < n; i++) {
+        memcpy(all + i * sizeof(one), one, sizeof(one));
+        all[i * sizeof(one) + 5] = (unsigned char)i;
+    }
+    usage(t, cmpsrv_slice(all, n * sizeof(one)), 0);
+    t->of_ca = DER_OID_SLICE(EXT_CDP EXT_AIA);
+}
+static void as_many_as_may_be(TBS *t)
+{
+    with_many(t, CMPSRV_MAX_EXTENSIONS);
+}
+static void too_many(TBS *t)
+{
+    with_many(t, 100);
+}
 static void with_the_cas(TBS *t)
 {
     t->of_ca = DER_OID_SLICE(EXT_CDP EXT_AIA);
@@ -383,6 +403,8 @@ static const struct {
     {"ec:P-256", "subject", no_subject},
     {"ec:P-256", "subjectPublicKeyInfo", other_key},
     {"ec:P-256", "extensions", twice},
+    {"ec:P-256", "extensions", too_many},
+    {"ec:P-256", NULL, as_many_as_may_be},
     {"ec:P-256", "subjectKeyIdentifier", no_ski},
     {"ec:P-256", "subjectKeyIdentifier", critical_ski},
     {"ec:P-256", "subjectKeyIdentifier", other_ski},
