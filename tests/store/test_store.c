@@ -251,6 +251,7 @@ static void test_unconfirmed(void)
     CU_ASSERT_EQUAL(issue_key_1(s, 2, 4999), CMPSRV_COMMIT_CONFLICT);
     CU_ASSERT_EQUAL(issue_key_1(s, 2, 5000), CMPSRV_COMMIT_DONE);
     CU_ASSERT_EQUAL(unconfirmed(s, 1, 5000), 2);
+    CU_ASSERT_EQUAL(unconfirmed(s, 1, 4999), 2); /* both wait: the newest */
     add_status(&c, 2, CMPSRV_CERT_UNCONFIRMED, CMPSRV_CERT_ACTIVE);
     CU_ASSERT_EQUAL(commit(s, &c), CMPSRV_COMMIT_DONE);
     CU_ASSERT_EQUAL(unconfirmed(s, 1, 4999), 1);
