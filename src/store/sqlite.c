@@ -194,7 +194,7 @@ static CMPSRV_CONN *connect_to(CMPSRV_STORE *s, const char *path, int flags, CMP
         return NULL;
     }
     conn->store = s;
-    rc = sqlite3_open_v2(path, &conn->db, flags | SQLITE_OPEN_NOMUTEX, NULL);
+    rc = sqlite3_open_v2(path, &conn->db, flags | SQLITE_OPEN_NOMUTEX, cmpsrv_sqlite_vfs());
     if (rc == SQLITE_OK) {
         sqlite3_extended_result_codes(conn->db, 1);
         sqlite3_busy_timeout(conn->db, CMPSRV_SQLITE_BUSY_MS);

@@ -31,6 +31,12 @@ int64_t cmpsrv_sqlite_run(CMPSRV_CONN *conn, CMPSRV_STMT st, const CMPSRV_SQLV *
  * second sync that succeeds would prove nothing. */
 void cmpsrv_sqlite_sync_or_die(CMPSRV_CONN *conn, int rc);
 
+/* ---- sqlite_vfs.c */
+
+/* Name of the VFS that a store's connections are opened with; NULL (the system's) if there is none.
+ */
+const char *cmpsrv_sqlite_vfs(void);
+
 /* ---- sqlite_checkpoint.c */
 
 /* A thread of that name (at most 15 characters), without signals. 1/0. */
