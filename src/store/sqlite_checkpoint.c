@@ -14,8 +14,8 @@
 
 #include <openssl/crypto.h>
 
-#define PASSES     4   /* at most, for a writer that is as fast as we are */
-#define FEW_FRAMES 256 /* that a pass found: what the writer has added since is as little */
+#define PASSES     8   /* at most, for a writer that is as fast as we are */
+#define FEW_FRAMES 100 /* that a pass found: what the writer has added since is as little */
 
 struct cmpsrv_sqlite_checkpointer_st {
     CMPSRV_CONN *conn; /* the thread's alone */
@@ -54,7 +54,7 @@ static void run_passes(CMPSRV_CONN *conn)
     for (int i = 0; i < PASSES; i++, before = done) {
         cmpsrv_sqlite_checkpoint(conn, SQLITE_CHECKPOINT_PASSIVE, &done);
         sync_database(conn);
-        if (done - before < FEW_FRAMES)
+        if (i > 0 && done - before < FEW_FRAMES)
             return;
     }
 }

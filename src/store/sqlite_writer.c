@@ -19,7 +19,7 @@
 #include <openssl/crypto.h>
 
 #define MAX_GROUP         64   /* 1 << (CMPSRV_STORE_GROUPS - 1) */
-#define CHECKPOINT_FRAMES 4000 /* of the WAL, 4 KiB each */
+#define CHECKPOINT_FRAMES 8000 /* of the WAL, 4 KiB each */
 #define ERASE_IDLE_MS     50   /* without work: then what was erased goes from the WAL, too */
 #define ERASE_MS          1000 /* at the latest; also how often it is tried */
 #define CLOSE_MS          200  /* how long closing waits for readers to leave the WAL */
@@ -234,8 +234,10 @@ static int note_frames(void *arg, sqlite3 *db, const char *name, int frames)
 
     (void)db;
     (void)name;
-    if (frames < w->frames)
-        w->checkpoint_at = CHECKPOINT_FRAMES; /* the WAL began anew */
+    if (frames < w->frames) { /* the WAL began anew */
+        w->checkpoint_at = CHECKPOINT_FRAMES;
+        w->moving = 0;
+    }
     w->frames = frames;
     return SQLITE_OK;
 }
