@@ -107,7 +107,7 @@ static int set_serial(const SETUP *s, CMPSRV_REFUSAL *why)
 {
     unsigned char octets[CA_SERIAL];
     BIGNUM *n = NULL;
-    int ok = cmpsrv_ca_random_serial(octets, why) &&
+    int ok = cmpsrv_ca_new_serial(octets, why) &&
              (n = BN_bin2bn(octets, sizeof(octets), NULL)) != NULL &&
              BN_to_ASN1_INTEGER(n, X509_get_serialNumber(s->cert)) != NULL;
 
