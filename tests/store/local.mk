@@ -1,5 +1,6 @@
 if HAVE_CUNIT
-STORE_TESTS = tests/store/test_store tests/store/test_entity tests/store/test_audit tests/store/test_faults
+STORE_TESTS = tests/store/test_store tests/store/test_entity tests/store/test_audit tests/store/test_faults \
+    tests/store/test_vfs
 check_PROGRAMS += $(STORE_TESTS)
 check_PROGRAMS_RUN += $(STORE_TESTS)
 STORE_TEST_CPPFLAGS = $(TEST_CPPFLAGS) \
@@ -16,6 +17,9 @@ tests_store_test_audit_LDADD = $(LIBS_store) $(CUNIT_LIBS)
 tests_store_test_faults_SOURCES = tests/store/test_faults.c tests/store/rows.h
 tests_store_test_faults_CPPFLAGS = $(STORE_TEST_CPPFLAGS)
 tests_store_test_faults_LDADD = $(LIBS_store) $(CUNIT_LIBS)
+tests_store_test_vfs_SOURCES = tests/store/test_vfs.c tests/store/rows.h
+tests_store_test_vfs_CPPFLAGS = $(STORE_TEST_CPPFLAGS)
+tests_store_test_vfs_LDADD = $(LIBS_store) $(CUNIT_LIBS)
 endif
 
 # For measuring by hand.
