@@ -18,7 +18,10 @@
 
 #include <openssl/crypto.h>
 
-#define WAL_BUFFER   (127 * 1024) /* SQLite's own xWrite takes less than 128 KiB at once */
+#define WAL_BUFFER (127 * 1024) /* SQLite's own xWrite takes less than 128 KiB at once */
+#define WAL_WRITE_LOCK                                                                             \
+    0 /* offset of the lock that who writes frames holds (SQLite file format)                      \
+       */
 #define DB_SYNC_SIZE (512 * 1024) /* what a sync of the WAL may have to wait for: 1 to 2 ms */
 
 typedef struct {
@@ -26,8 +29,9 @@ typedef struct {
     const sqlite3_io_methods *real;
     unsigned char *buf; /* WAL: not handed over yet */
     size_t n;
-    sqlite3_int64 at; /* of its first octet */
-    int unsynced;     /* database: octets */
+    sqlite3_int64 at;  /* of its first octet */
+    int unsynced;      /* database: octets */
+    sqlite3_file *wal; /* database: its own, once it is open */
 } EXTRA;
 
 static sqlite3_vfs *real_vfs;
@@ -86,13 +90,6 @@ static int wal_read(sqlite3_file *file, void *p, int n, sqlite3_int64 at)
     return rc != SQLITE_OK ? rc : extra(file)->real->xRead(file, p, n, at);
 }
 
-static int wal_truncate(sqlite3_file *file, sqlite3_int64 size)
-{
-    int rc = wal_flush(file);
-
-    return rc != SQLITE_OK ? rc : extra(file)->real->xTruncate(file, size);
-}
-
 static int wal_sync(sqlite3_file *file, int flags)
 {
     int rc = wal_flush(file);
@@ -100,23 +97,15 @@ static int wal_sync(sqlite3_file *file, int flags)
     return rc != SQLITE_OK ? rc : extra(file)->real->xSync(file, flags);
 }
 
-static int wal_size(sqlite3_file *file, sqlite3_int64 *size)
-{
-    int rc = wal_flush(file);
-
-    return rc != SQLITE_OK ? rc : extra(file)->real->xFileSize(file, size);
-}
-
+/* What was not synced is not committed either. The connection closes its WAL before its database.
+ */
 static int wal_close(sqlite3_file *file)
 {
     EXTRA *x = extra(file);
-    const sqlite3_io_methods *real = x->real;
-    int rc = wal_flush(file), closed;
 
     OPENSSL_clear_free(x->buf, WAL_BUFFER);
     x->buf = NULL;
-    closed = real->xClose(file);
-    return rc != SQLITE_OK ? rc : closed;
+    return x->real->xClose(file);
 }
 
 /* ---- the database ------------------------------------------------------------------------------
@@ -140,6 +129,17 @@ static int db_write(sqlite3_file *file, const void *p, int n, sqlite3_int64 at)
     return db_sync(file, SQLITE_SYNC_NORMAL);
 }
 
+/* A transaction that was rolled back may have spilled frames: they go where they would have gone
+ * before another connection, of whatever process, may write there. */
+static int db_shm_lock(sqlite3_file *file, int offset, int n, int flags)
+{
+    EXTRA *x = extra(file);
+
+    if (offset == WAL_WRITE_LOCK && (flags & SQLITE_SHM_UNLOCK) != 0 && x->wal != NULL)
+        wal_flush(x->wal);
+    return x->real->xShmLock(file, offset, n, flags);
+}
+
 /* ---- the VFS -----------------------------------------------------------------------------------
  */
 
@@ -158,12 +158,12 @@ static int open_file(sqlite3_vfs *vfs, const char *name, sqlite3_file *file, int
         x->methods.xClose = wal_close;
         x->methods.xRead = wal_read;
         x->methods.xWrite = wal_write;
-        x->methods.xTruncate = wal_truncate;
         x->methods.xSync = wal_sync;
-        x->methods.xFileSize = wal_size;
+        extra(sqlite3_database_file_object(name))->wal = file;
     } else {
         x->methods.xWrite = db_write;
         x->methods.xSync = db_sync;
+        x->methods.xShmLock = db_shm_lock;
     }
     file->pMethods = &x->methods;
     return rc;

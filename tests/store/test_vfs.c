@@ -164,6 +164,7 @@ static void test_spill(void)
 
     run(db, "PRAGMA cache_size = 10; BEGIN");
     add_pages(db, 500);
+    run(db, "UPDATE t SET v = v || 'x' WHERE n BETWEEN 470 AND 490");
     run(db, "UPDATE t SET v = v || 'x' WHERE n % 7 = 0");
     expect_rows(&p, 0);
     run(db, "ROLLBACK");
@@ -176,6 +177,27 @@ static void test_spill(void)
     expect_rows(&p, 450);
     sqlite3_close(db);
     expect_rows(&p, 450);
+    place_free(&p);
+}
+
+/* The same place in the WAL is another connection's after that. */
+static void test_spill_then_another(void)
+{
+    PLACE p;
+    sqlite3 *db = open_db(&p), *other = NULL;
+
+    run(db, "PRAGMA wal_checkpoint(TRUNCATE); PRAGMA cache_size = 10; BEGIN");
+    add_pages(db, 15);
+    run(db, "ROLLBACK");
+    CU_ASSERT_EQUAL(sqlite3_open_v2(p.path, &other, SQLITE_OPEN_READWRITE, system_vfs->zName),
+                    SQLITE_OK);
+    run(other, "PRAGMA wal_autocheckpoint = 0");
+    add_pages(other, 30);
+    add_pages(db, 1);
+    expect_rows(&p, 31);
+    sqlite3_close(other);
+    sqlite3_close(db);
+    expect_rows(&p, 31);
     place_free(&p);
 }
 
@@ -201,6 +223,7 @@ int main(void)
     static const CMPSRV_TEST tests[] = {
         TEST(test_frames_at_once),
         TEST(test_spill),
+        TEST(test_spill_then_another),
         TEST(test_database_in_pieces),
     };
 
