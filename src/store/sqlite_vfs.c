@@ -29,9 +29,9 @@ typedef struct {
     const sqlite3_io_methods *real;
     unsigned char *buf; /* WAL: not handed over yet */
     size_t n;
-    sqlite3_int64 at;  /* of its first octet */
-    int unsynced;      /* database: octets */
-    sqlite3_file *wal; /* database: its own, once it is open */
+    sqlite3_int64 at;    /* of its first octet */
+    int unsynced;        /* database: octets */
+    sqlite3_file *other; /* of the same connection: the WAL, NULL if it is not open; the database */
 } EXTRA;
 
 static sqlite3_vfs *real_vfs;
@@ -105,6 +105,7 @@ static int wal_close(sqlite3_file *file)
 
     OPENSSL_clear_free(x->buf, WAL_BUFFER);
     x->buf = NULL;
+    extra(x->other)->other = NULL;
     return x->real->xClose(file);
 }
 
@@ -135,8 +136,8 @@ static int db_shm_lock(sqlite3_file *file, int offset, int n, int flags)
 {
     EXTRA *x = extra(file);
 
-    if (offset == WAL_WRITE_LOCK && (flags & SQLITE_SHM_UNLOCK) != 0 && x->wal != NULL)
-        wal_flush(x->wal);
+    if (offset == WAL_WRITE_LOCK && (flags & SQLITE_SHM_UNLOCK) != 0 && x->other != NULL)
+        wal_flush(x->other);
     return x->real->xShmLock(file, offset, n, flags);
 }
 
@@ -159,7 +160,8 @@ static int open_file(sqlite3_vfs *vfs, const char *name, sqlite3_file *file, int
         x->methods.xRead = wal_read;
         x->methods.xWrite = wal_write;
         x->methods.xSync = wal_sync;
-        extra(sqlite3_database_file_object(name))->wal = file;
+        x->other = sqlite3_database_file_object(name);
+        extra(x->other)->other = file;
     } else {
         x->methods.xWrite = db_write;
         x->methods.xSync = db_sync;

@@ -201,6 +201,23 @@ static void test_spill_then_another(void)
     place_free(&p);
 }
 
+/* Out of WAL mode and back, on one connection. */
+static void test_without_wal(void)
+{
+    PLACE p;
+    sqlite3 *db = open_db(&p);
+
+    add_pages(db, 40);
+    run(db, "PRAGMA journal_mode = DELETE");
+    add_pages(db, 40);
+    run(db, "PRAGMA journal_mode = WAL");
+    add_pages(db, 40);
+    expect_rows(&p, 120);
+    sqlite3_close(db);
+    expect_rows(&p, 120);
+    place_free(&p);
+}
+
 static void test_database_in_pieces(void)
 {
     PLACE p;
@@ -221,9 +238,8 @@ static void test_database_in_pieces(void)
 int main(void)
 {
     static const CMPSRV_TEST tests[] = {
-        TEST(test_frames_at_once),
-        TEST(test_spill),
-        TEST(test_spill_then_another),
+        TEST(test_frames_at_once),     TEST(test_spill),
+        TEST(test_spill_then_another), TEST(test_without_wal),
         TEST(test_database_in_pieces),
     };
 
