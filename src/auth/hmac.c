@@ -12,13 +12,10 @@
 #include <stdio.h>
 #include <string.h>
 
-#include <openssl/evp.h>
-
 int cmpsrv_auth_bind(const CMPSRV_AUTH_INPUT *in, CMPSRV_IDENTITY *id, CMPSRV_SLICE secret)
 {
     CMPSRV_DERW w = {0};
     CMPSRV_BYTES text = {0};
-    size_t len = 0;
     int ok;
 
     cmpsrv_derw_utf8(&w, id->module);
@@ -28,9 +25,8 @@ int cmpsrv_auth_bind(const CMPSRV_AUTH_INPUT *in, CMPSRV_IDENTITY *id, CMPSRV_SL
     cmpsrv_derw_put(&w, DER_OCTET_STRING, secret);
     if (!cmpsrv_derw_finish(&w, &text))
         return 0;
-    ok = EVP_Q_mac(in->libctx, "HMAC", in->propq, "SHA256", NULL, in->binding_key, CMPSRV_HASH,
-                   text.p, text.n, id->binding, sizeof(id->binding), &len) != NULL &&
-         len == CMPSRV_HASH;
+    ok = cmpsrv_hmac(CMPSRV_MD_SHA256, cmpsrv_slice(in->binding_key, CMPSRV_HASH),
+                     cmpsrv_bytes_slice(&text), id->binding);
     cmpsrv_bytes_wipe(&text);
     return ok;
 }

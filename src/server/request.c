@@ -42,9 +42,8 @@ static int stage_unwrap(CMPSRV_REQUEST *req)
  * authentication. */
 static int stage_transaction(CMPSRV_REQUEST *req)
 {
-    CMPSRV_STORE *store = req->srv->store;
-    int found = cmpsrv_store_txn_get(store, req->alias->name, req->msg.transaction_id, &req->txn,
-                                     &req->why);
+    int found = cmpsrv_store_txn_get(req->srv->store, req->alias->name, req->msg.transaction_id,
+                                     &req->txn, &req->tid_used, &req->why);
 
     req->has_txn = found == 1;
     if (found < 0)
@@ -54,11 +53,7 @@ static int stage_transaction(CMPSRV_REQUEST *req)
         req->is_replay = 1;
         return 0;
     }
-    if (!req->has_txn && req->type->is_first) {
-        found = cmpsrv_store_tid_used(store, req->alias->name, req->msg.transaction_id, &req->why);
-        req->tid_used = found == 1;
-    }
-    return found >= 0;
+    return 1;
 }
 
 /* ---- what auth asks ----------------------------------------------------------------------------

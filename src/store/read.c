@@ -20,6 +20,7 @@ typedef struct {
     CMPSRV_TXN_CB txn_cb;
     void *arg;
     CMPSRV_REFUSAL *why;
+    int found, used; /* of a transaction */
     int damaged;
 } TAKER;
 
@@ -41,7 +42,9 @@ static int take_txn(void *arg, const CMPSRV_SQLV *col)
 {
     TAKER *t = arg;
 
-    t->damaged = !cmpsrv_txn_from_sql(col, t->txn, t->why);
+    t->used = col[CMPSRV_TXN_COLS].kind != CMPSRV_SQL_NULL;
+    t->found = col[0].kind != CMPSRV_SQL_NULL;
+    t->damaged = t->found && !cmpsrv_txn_from_sql(col, t->txn, t->why);
     return 0;
 }
 
@@ -54,19 +57,16 @@ static int take_cert(void *arg, const CMPSRV_SQLV *col)
 }
 
 int cmpsrv_store_txn_get(CMPSRV_STORE *s, const char *alias, CMPSRV_SLICE tid, CMPSRV_TXN *out,
-                         CMPSRV_REFUSAL *why)
+                         int *used, CMPSRV_REFUSAL *why)
 {
     CMPSRV_SQLV v[] = {cmpsrv_sql_text_value(alias), cmpsrv_sql_blob(tid.p, tid.n)};
     TAKER t = {.txn = out, .why = why};
 
-    return (int)read_rows(s, CMPSRV_ST_TXN_GET, v, CMPSRV_ARRAY_SIZE(v), take_txn, &t, why);
-}
-
-int cmpsrv_store_tid_used(CMPSRV_STORE *s, const char *alias, CMPSRV_SLICE tid, CMPSRV_REFUSAL *why)
-{
-    CMPSRV_SQLV v[] = {cmpsrv_sql_text_value(alias), cmpsrv_sql_blob(tid.p, tid.n)};
-
-    return (int)read_rows(s, CMPSRV_ST_TID_USED, v, CMPSRV_ARRAY_SIZE(v), NULL, NULL, why);
+    if (read_rows(s, CMPSRV_ST_TXN_GET, v, CMPSRV_ARRAY_SIZE(v), take_txn, &t, why) < 0)
+        return -1;
+    if (used != NULL)
+        *used = t.used;
+    return t.found;
 }
 
 int cmpsrv_store_cert_get(CMPSRV_STORE *s, const unsigned char ca_id[CMPSRV_HASH],

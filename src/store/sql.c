@@ -343,7 +343,10 @@ static const char *const texts[CMPSRV_ST__COUNT] = {
         " WHERE serial = $1 AND ca_id = $2 AND alias = $3 AND state <> 3 AND state = 1"
         " AND (SELECT status FROM certificate WHERE ca = " CA_N("$2") " AND serial = $1) = 0",
     [CMPSRV_ST_TXN_DELETE] = "DELETE FROM txn WHERE alias = $1 AND tid = $2 AND version = $3",
-    [CMPSRV_ST_TXN_GET] = "SELECT " TXN_COLS " FROM txn t WHERE t.alias = $1 AND t.tid = $2",
+    /* One row in any case: NULLs where there is no transaction, and then whether it is spent. */
+    [CMPSRV_ST_TXN_GET] =
+        "SELECT " TXN_COLS ", (SELECT 1 FROM tid WHERE tid = $2 AND alias = " ALIAS_N(
+            "$1") ") FROM (SELECT 1 AS one) o LEFT JOIN txn t ON t.alias = $1 AND t.tid = $2",
     [CMPSRV_ST_TXN_EXPIRED] =
         "SELECT " TXN_COLS " FROM txn t WHERE t.expires <= $1 ORDER BY t.expires LIMIT $2",
 

@@ -47,12 +47,10 @@ CMPSRV_COMMIT cmpsrv_store_commit(CMPSRV_STORE *s, const CMPSRV_CHANGES *changes
 /* ---- reads: 1 found, 0 not there, -1 the store failed (*why, if not NULL). Any thread. ----------
  */
 
-/* The caller clears *out. */
+/* The caller clears *out. *used, unless it is NULL or the store failed: whether (alias, tid) ever
+ * got a certificate, or was spent; whatever is left of the transaction. */
 int cmpsrv_store_txn_get(CMPSRV_STORE *s, const char *alias, CMPSRV_SLICE tid, CMPSRV_TXN *out,
-                         CMPSRV_REFUSAL *why);
-/* Whether (alias, tid) ever got a certificate (certificate rows and spent transactionIDs). */
-int cmpsrv_store_tid_used(CMPSRV_STORE *s, const char *alias, CMPSRV_SLICE tid,
-                          CMPSRV_REFUSAL *why);
+                         int *used, CMPSRV_REFUSAL *why);
 int cmpsrv_store_cert_get(CMPSRV_STORE *s, const unsigned char ca_id[CMPSRV_HASH],
                           CMPSRV_SLICE serial, CMPSRV_CERT_ROW *out, CMPSRV_REFUSAL *why);
 /* The newest UNCONFIRMED certificate of this identity, alias, CA, key and subject whose transaction

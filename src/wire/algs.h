@@ -16,9 +16,6 @@
 
 /* libcrypto's object for one CMPSRV_MD bit; static, NULL if unknown. */
 const EVP_MD *cmpsrv_md_evp(unsigned md);
-/* HMAC with that digest, which wants a key; the caller frees it. NULL with the error queue filled.
- */
-EVP_MAC_CTX *cmpsrv_hmac_new(unsigned md);
 /* OID content octets of one CMPSRV_MD bit; absent if unknown. */
 CMPSRV_SLICE cmpsrv_md_oid(unsigned md);
 

@@ -122,7 +122,8 @@ const EVP_MD *cmpsrv_md_evp(unsigned md)
     return NULL;
 }
 
-EVP_MAC_CTX *cmpsrv_hmac_new(unsigned md)
+/* Wants a key. NULL with the error queue filled. */
+static EVP_MAC_CTX *hmac_new(unsigned md)
 {
     for (size_t i = 0; i < CMPSRV_ARRAY_SIZE(digests); i++)
         if (digests[i].md == md)
@@ -179,6 +180,17 @@ int cmpsrv_md_hash(unsigned md, CMPSRV_SLICE data, unsigned char *out)
     for (size_t i = 0; i < size; i++)
         out[i] = hash[i];
     return 1;
+}
+
+int cmpsrv_hmac(unsigned md, CMPSRV_SLICE key, CMPSRV_SLICE data, unsigned char *out)
+{
+    EVP_MAC_CTX *ctx = hmac_new(md);
+    size_t n;
+    int ok = ctx != NULL && EVP_MAC_init(ctx, key.p, key.n, NULL) &&
+             EVP_MAC_update(ctx, data.p, data.n) && EVP_MAC_final(ctx, out, &n, cmpsrv_md_size(md));
+
+    EVP_MAC_CTX_free(ctx); /* wipes its state */
+    return ok;
 }
 
 int cmpsrv_sha256(CMPSRV_SLICE data, unsigned char out[CMPSRV_HASH])

@@ -106,13 +106,8 @@ void cmpsrv_mac_key_free(CMPSRV_MAC_KEY *k)
 static int compute(const CMPSRV_MAC_KEY *k, CMPSRV_SLICE data, unsigned char *mac,
                    CMPSRV_REFUSAL *why)
 {
-    EVP_MAC_CTX *ctx = cmpsrv_hmac_new(k->md);
-    size_t n;
-    int ok = ctx != NULL && EVP_MAC_init(ctx, k->k, k->n, NULL) &&
-             EVP_MAC_update(ctx, data.p, data.n) && EVP_MAC_final(ctx, mac, &n, EVP_MAX_MD_SIZE);
-
-    EVP_MAC_CTX_free(ctx); /* wipes its state */
-    return ok || cmpsrv_fail(why, "cannot compute the MAC");
+    return cmpsrv_hmac(k->md, cmpsrv_slice(k->k, k->n), data, mac) ||
+           cmpsrv_fail(why, "cannot compute the MAC");
 }
 
 int cmpsrv_mac_compute(const CMPSRV_MAC_KEY *k, CMPSRV_SLICE header, CMPSRV_SLICE body,

@@ -725,7 +725,8 @@ static int find_row(size_t alias, const CMPSRV_PKIMSG *answer, CMPSRV_CERT_ROW *
     CMPSRV_TXN t = {0};
     int found = 0;
 
-    if (cmpsrv_store_txn_get(store, aliases[alias].name, answer->transaction_id, &t, NULL) != 1)
+    if (cmpsrv_store_txn_get(store, aliases[alias].name, answer->transaction_id, &t, NULL, NULL) !=
+        1)
         return 0;
     *must_confirm = t.must_confirm;
     if (t.serial_len > 0)

@@ -244,7 +244,8 @@ static void test_housekeeping(void)
     expire_all(); /* the tombstone */
     CU_ASSERT(CMPSRV_tick(srv));
     CU_ASSERT_EQUAL(
-        cmpsrv_store_txn_get(srv->store, "a", cmpsrv_slice("x", 1), &(CMPSRV_TXN){0}, NULL), 0);
+        cmpsrv_store_txn_get(srv->store, "a", cmpsrv_slice("x", 1), &(CMPSRV_TXN){0}, NULL, NULL),
+        0);
     end();
     begin(", unconfirmed: keep");
     enrol("topsecret", 0, 0);

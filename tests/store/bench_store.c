@@ -43,12 +43,13 @@ static int read_one(CMPSRV_STORE *s, TYPICAL_RANDOM *r)
     CMPSRV_TXN t;
     unsigned char tid[16], hash[CMPSRV_HASH];
     char name[32];
+    int used;
 
     typical_octets(r, tid, sizeof(tid));
     typical_octets(r, hash, sizeof(hash));
     snprintf(name, sizeof(name), "nobody-%08x", (unsigned)typical_next(r));
-    return cmpsrv_store_txn_get(s, "factory", cmpsrv_slice(tid, 16), &t, NULL) == 0 &&
-           cmpsrv_store_tid_used(s, "factory", cmpsrv_slice(tid, 16), NULL) == 0 &&
+    return cmpsrv_store_txn_get(s, "factory", cmpsrv_slice(tid, 16), &t, &used, NULL) == 0 &&
+           !used &&
            cmpsrv_store_cert_unconfirmed(s, "factory", TYPICAL_CA, hash, hash, hash, 1, &cert,
                                          NULL) == 0 &&
            cmpsrv_store_entity_get(s, name, &e, NULL) == 0;

@@ -159,6 +159,16 @@ static UNUSED CMPSRV_SLICE tid_of(unsigned id, unsigned char out[16])
     return cmpsrv_slice(out, 16);
 }
 
+/* Whether (alias, tid) got a certificate or was spent; -1 the store failed. */
+static UNUSED int tid_used(CMPSRV_STORE *s, const char *alias, CMPSRV_SLICE tid)
+{
+    CMPSRV_TXN t = {0};
+    int used = 0, found = cmpsrv_store_txn_get(s, alias, tid, &t, &used, NULL);
+
+    cmpsrv_txn_clear(&t);
+    return found < 0 ? -1 : used;
+}
+
 /* ---- the database as another program sees it ---------------------------------------------------
  */
 

@@ -44,10 +44,10 @@ static void test_cert_insert(void)
     CU_ASSERT_EQUAL(commit(s, &c), CMPSRV_COMMIT_CONFLICT);
     add_cert(&c, CMPSRV_CHANGE_CERT_INSERT, 3);
     CU_ASSERT_EQUAL(commit(s, &c), CMPSRV_COMMIT_CONFLICT);
-    CU_ASSERT_EQUAL(cmpsrv_store_tid_used(s, "factory", tid_of(1, tid), NULL), 1);
-    CU_ASSERT_EQUAL(cmpsrv_store_tid_used(s, "factory", tid_of(3, tid), NULL), 1);
-    CU_ASSERT_EQUAL(cmpsrv_store_tid_used(s, "factory", tid_of(4, tid), NULL), 0);
-    CU_ASSERT_EQUAL(cmpsrv_store_tid_used(s, "other", tid_of(1, tid), NULL), 0);
+    CU_ASSERT_EQUAL(tid_used(s, "factory", tid_of(1, tid)), 1);
+    CU_ASSERT_EQUAL(tid_used(s, "factory", tid_of(3, tid)), 1);
+    CU_ASSERT_EQUAL(tid_used(s, "factory", tid_of(4, tid)), 0);
+    CU_ASSERT_EQUAL(tid_used(s, "other", tid_of(1, tid)), 0);
     /* without a transaction there may be many */
     for (unsigned i = 5; i < 7; i++)
         add_cert(&c, CMPSRV_CHANGE_CERT_INSERT, i)->tid_len = 0;
@@ -91,7 +91,7 @@ static void test_txn(void)
     CMPSRV_TXN got;
     unsigned char tid[16];
 
-    CU_ASSERT_EQUAL(cmpsrv_store_txn_get(s, "factory", tid_of(1, tid), &got, NULL), 0);
+    CU_ASSERT_EQUAL(cmpsrv_store_txn_get(s, "factory", tid_of(1, tid), &got, NULL, NULL), 0);
     add_txn(&c, CMPSRV_CHANGE_TXN_INSERT, 1, 7); /* stored as 1 whatever it says */
     CU_ASSERT_EQUAL(commit(s, &c), CMPSRV_COMMIT_DONE);
     add_txn(&c, CMPSRV_CHANGE_TXN_INSERT, 1, 1);
@@ -105,7 +105,7 @@ static void test_txn(void)
     cmpsrv_bytes_set(&c.v[0].u.txn.signer, cmpsrv_slice("signer", 6));
     c.v[0].u.txn.must_confirm = 1;
     CU_ASSERT_EQUAL(commit(s, &c), CMPSRV_COMMIT_DONE);
-    CU_ASSERT_EQUAL_FATAL(cmpsrv_store_txn_get(s, "factory", tid_of(1, tid), &got, NULL), 1);
+    CU_ASSERT_EQUAL_FATAL(cmpsrv_store_txn_get(s, "factory", tid_of(1, tid), &got, NULL, NULL), 1);
     CU_ASSERT(got.signer.n == 6 && memcmp(got.signer.p, "signer", 6) == 0);
     CU_ASSERT_EQUAL(got.must_confirm, 1);
     CU_ASSERT_EQUAL(got.version, 2);
@@ -287,7 +287,7 @@ static void test_replace(void)
 
         number_to(tid, sizeof(tid), id);
         CU_ASSERT_EQUAL_FATAL(
-            cmpsrv_store_txn_get(s, "factory", cmpsrv_slice(tid, sizeof(tid)), &t, NULL), 1);
+            cmpsrv_store_txn_get(s, "factory", cmpsrv_slice(tid, sizeof(tid)), &t, NULL, NULL), 1);
         CU_ASSERT_EQUAL(t.state, id < 5 ? CMPSRV_TXN_DONE : CMPSRV_TXN_WAIT_CONF);
         CU_ASSERT_EQUAL(t.end, id < 5 ? CMPSRV_END_REPLACED : CMPSRV_END_NONE);
         CU_ASSERT_EQUAL(t.version, id < 5 ? 2 : 1);
@@ -352,7 +352,7 @@ static int see(void *arg, unsigned id)
     unsigned char tid[16];
 
     if (seen->reads != NULL)
-        CU_ASSERT_EQUAL(cmpsrv_store_tid_used(seen->reads, "factory", tid_of(1, tid), NULL), 1);
+        CU_ASSERT_EQUAL(tid_used(seen->reads, "factory", tid_of(1, tid)), 1);
     seen->n += (size_t)snprintf(seen->seen + seen->n, sizeof(seen->seen) - seen->n, "%u ", id);
     return seen->stop_at == 0 || seen->n < seen->stop_at;
 }
@@ -576,7 +576,8 @@ static void test_migration_from_4(void)
     CU_ASSERT_EQUAL(ask(&p, "SELECT count(*) FROM end_entity WHERE name = 'unlimited' AND"
                             " remaining IS NULL AND code_kind = 2 AND code = x'0102'"),
                     1);
-    CU_ASSERT_EQUAL_FATAL(cmpsrv_store_txn_get(s, "factory", cmpsrv_slice("\1", 1), &t, NULL), 1);
+    CU_ASSERT_EQUAL_FATAL(cmpsrv_store_txn_get(s, "factory", cmpsrv_slice("\1", 1), &t, NULL, NULL),
+                          1);
     CU_ASSERT(t.must_confirm == 0 && t.expires == 9 && t.state == CMPSRV_TXN_WAIT_CONF);
     cmpsrv_txn_clear(&t);
     cmpsrv_store_free(s);
@@ -688,9 +689,9 @@ static void test_migration_from_5(void)
                             " WHERE ca.name = 'B'"),
                     2);
     CU_ASSERT_EQUAL(ask(&p, "SELECT count(*) FROM tid"), 2);
-    CU_ASSERT_EQUAL(cmpsrv_store_tid_used(s, "factory", cmpsrv_slice("\xaa\x01", 2), NULL), 1);
-    CU_ASSERT_EQUAL(cmpsrv_store_tid_used(s, "factory", cmpsrv_slice("\xaa\x02", 2), NULL), 1);
-    CU_ASSERT_EQUAL(cmpsrv_store_tid_used(s, "line", cmpsrv_slice("\xaa\x01", 2), NULL), 0);
+    CU_ASSERT_EQUAL(tid_used(s, "factory", cmpsrv_slice("\xaa\x01", 2)), 1);
+    CU_ASSERT_EQUAL(tid_used(s, "factory", cmpsrv_slice("\xaa\x02", 2)), 1);
+    CU_ASSERT_EQUAL(tid_used(s, "line", cmpsrv_slice("\xaa\x01", 2)), 0);
     CU_ASSERT_EQUAL_FATAL(cmpsrv_store_cert_get(s, ca_b, cmpsrv_slice("\2", 1), &cert, NULL), 1);
     CU_ASSERT(cert.der.n == 3 && cert.status == CMPSRV_CERT_REVOKED && cert.revoked_at == 700 &&
               cert.reason == 4 && cert.issued_at == 600 && cert.not_after == 9000 &&
