@@ -231,11 +231,12 @@ static int on_poll_req(OSSL_CMP_SRV_CTX *ctx, const OSSL_CMP_MSG *msg, int cert_
 /* ---- the core
  * -------------------------------------------------------------------------------------- */
 
-/* A name for what the core sends: none at all will not do where nothing is protected. That of a
- * certificate is not copied as often as one of its own. */
-static int set_sender(OSSL_CMP_CTX *ctx, const CMPSRV_REQUEST *req)
+/* Who the core sends as: no name and no senderKID will not do, and to copy a name takes longer. */
+static int set_sender(OSSL_CMP_CTX *ctx)
 {
-    return OSSL_CMP_CTX_set1_cert(ctx, req->snap->cas[0]->issuer.cert);
+    static const unsigned char kid[] = {0};
+
+    return OSSL_CMP_CTX_set1_referenceValue(ctx, kid, sizeof(kid));
 }
 
 /* Never where certConf is the proof of possession (RFC 9810 5.2.8.3.2). */
@@ -261,7 +262,7 @@ static OSSL_CMP_SRV_CTX *new_core(CMPSRV_REQUEST *req)
         OSSL_CMP_SRV_CTX_set_accept_unprotected(core, 1) &&
         OSSL_CMP_SRV_CTX_set_accept_raverified(core, 1) &&
         OSSL_CMP_SRV_CTX_set_grant_implicit_confirm(core, may_confirm_implicitly(req)) &&
-        OSSL_CMP_CTX_set_option(ctx, OSSL_CMP_OPT_UNPROTECTED_SEND, 1) && set_sender(ctx, req))
+        OSSL_CMP_CTX_set_option(ctx, OSSL_CMP_OPT_UNPROTECTED_SEND, 1) && set_sender(ctx))
         return core;
     OSSL_CMP_SRV_CTX_free(core);
     return NULL;
@@ -301,32 +302,22 @@ static int prime(OSSL_CMP_SRV_CTX *core, const CMPSRV_REQUEST *req)
     return ok;
 }
 
-/* Whether the header of the core's answer has implicitConfirm: libcrypto has no function that
- * tells. 1/0, -1 failed. */
-static int grants_implicit_confirm(const OSSL_CMP_MSG *answer, CMPSRV_REFUSAL *why)
-{
-    unsigned char *der = NULL;
-    int n = i2d_OSSL_CMP_PKIHEADER(OSSL_CMP_MSG_get0_header(answer), &der), ok;
-    CMPSRV_PKIMSG msg;
-
-    if (n <= 0)
-        return cmpsrv_fail(why, "the header of the core cannot be encoded") - 1;
-    ok = cmpsrv_pkiheader_parse(cmpsrv_slice(der, (size_t)n), &msg, why);
-    OPENSSL_free(der);
-    return ok ? msg.implicit_confirm : -1;
-}
-
 /* What of the core's answer counts: that it is one of the right type to a question that it has
- * passed on to us, and implicitConfirm. Header and body of what is sent are ours. */
-static int read_answer(CMPSRV_REQUEST *req, const OSSL_CMP_MSG *answer)
+ * passed on to us, and whether it grants implicitConfirm. That the core keeps as an option of its
+ * context, from which it writes the header and knows that the transaction has ended. Header and
+ * body of what is sent are ours. */
+static int read_answer(CMPSRV_REQUEST *req, const OSSL_CMP_SRV_CTX *core,
+                       const OSSL_CMP_MSG *answer)
 {
+    const OSSL_CMP_CTX *ctx = OSSL_CMP_SRV_CTX_get0_cmp_ctx(core);
     int type = answer == NULL ? -1 : OSSL_CMP_MSG_get_bodytype(answer);
 
     if (type != req->type->answer || !req->core_has_asked)
         return cmpsrv_fail(&req->why, "the core answered %s to %s", cmpsrv_body_name(type),
                            cmpsrv_body_name(req->msg.body_type));
-    req->implicit = asks_implicit_confirm(req) ? grants_implicit_confirm(answer, &req->why) : 0;
-    return req->implicit >= 0;
+    req->implicit = asks_implicit_confirm(req) &&
+                    OSSL_CMP_CTX_get_option(ctx, OSSL_CMP_OPT_IMPLICIT_CONFIRM) == 1;
+    return 1;
 }
 
 int cmpsrv_dispatch(CMPSRV_REQUEST *req)
@@ -345,7 +336,7 @@ int cmpsrv_dispatch(CMPSRV_REQUEST *req)
     else {
         req->core_has_asked = 0;
         answer = feed(core, &der);
-        ok = read_answer(req, answer);
+        ok = read_answer(req, core, answer);
     }
     ERR_clear_error();
     OSSL_CMP_MSG_free(answer);

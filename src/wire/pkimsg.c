@@ -299,15 +299,6 @@ static int parse_extra_certs(CMPSRV_SLICE *in, CMPSRV_PKIMSG *msg, CMPSRV_REFUSA
     return 1;
 }
 
-int cmpsrv_pkiheader_parse(CMPSRV_SLICE der, CMPSRV_PKIMSG *msg, CMPSRV_REFUSAL *why)
-{
-    memset(msg, 0, sizeof(*msg));
-    msg->body_type = -1;
-    if (!parse_header(&der, msg, why))
-        return 0;
-    return der.n == 0 || refuse_message(why, "unknown element after the header");
-}
-
 int cmpsrv_pkimsg_parse(CMPSRV_SLICE der, CMPSRV_PKIMSG *msg, CMPSRV_REFUSAL *why)
 {
     CMPSRV_SLICE in = der, seq;

@@ -51,8 +51,6 @@ typedef struct cmpsrv_pkimsg_st {
  * libcrypto. Returns 1/0.
  */
 int cmpsrv_pkimsg_parse(CMPSRV_SLICE der, CMPSRV_PKIMSG *msg, CMPSRV_REFUSAL *why);
-/* A PKIHeader alone, of nobody that has to be distrusted; only its fields are filled. */
-int cmpsrv_pkiheader_parse(CMPSRV_SLICE der, CMPSRV_PKIMSG *msg, CMPSRV_REFUSAL *why);
 /* "ir", "certConf", ...; "?" for none. Static. */
 const char *cmpsrv_body_name(int body_type);
 
