@@ -54,26 +54,46 @@ static size_t utf8_length(const unsigned char *s)
     return n;
 }
 
+static int is_plain(unsigned char c)
+{
+    return c >= 0x20 && c < 0x7f && c != '"' && c != '\\';
+}
+
+/* What is not plain, at the beginning of s; returns how many octets of s that was. */
+static size_t put_special(CMPSRV_JSON *j, const unsigned char *s)
+{
+    size_t n = utf8_length(s);
+    char escaped[8];
+
+    if (n == 0) {
+        put(j, "\xef\xbf\xbd", 3);
+        return 1;
+    }
+    if (*s == '"' || *s == '\\') {
+        snprintf(escaped, sizeof(escaped), "\\%c", *s);
+        put(j, escaped, 2);
+    } else if (*s < 0x20 || *s == 0x7f) {
+        snprintf(escaped, sizeof(escaped), "\\u%04x", *s);
+        put(j, escaped, 6);
+    } else {
+        put(j, (const char *)s, n);
+    }
+    return n;
+}
+
 void cmpsrv_json_string(CMPSRV_JSON *j, const char *text)
 {
     const unsigned char *s = (const unsigned char *)text;
-    char escaped[8];
     size_t n;
 
     put(j, "\"", 1);
-    for (; *s != '\0'; s += n) {
-        if ((n = utf8_length(s)) == 0) {
-            put(j, "\xef\xbf\xbd", 3);
-            n = 1;
-        } else if (*s == '"' || *s == '\\') {
-            snprintf(escaped, sizeof(escaped), "\\%c", *s);
-            put(j, escaped, 2);
-        } else if (*s < 0x20 || *s == 0x7f) {
-            snprintf(escaped, sizeof(escaped), "\\u%04x", *s);
-            put(j, escaped, 6);
-        } else {
-            put(j, (const char *)s, n);
-        }
+    while (*s != '\0') {
+        for (n = 0; is_plain(s[n]); n++)
+            ;
+        put(j, (const char *)s, n);
+        s += n;
+        if (*s != '\0')
+            s += put_special(j, s);
     }
     put(j, "\"", 1);
 }
