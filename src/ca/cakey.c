@@ -124,7 +124,7 @@ static int take_ski(const LOAD *l, CMPSRV_SLICE spki)
     if (ski != NULL && ASN1_STRING_length(ski) > 0)
         return cmpsrv_bytes_set(&l->signer->ski, cmpsrv_slice(ASN1_STRING_get0_data(ski),
                                                               (size_t)ASN1_STRING_length(ski)));
-    return cmpsrv_ca_key_id(l->libctx, l->propq, spki, id, NULL) &&
+    return cmpsrv_ca_key_id(spki, id, NULL) &&
            cmpsrv_bytes_set(&l->signer->ski, cmpsrv_slice(id, sizeof(id)));
 }
 

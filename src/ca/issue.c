@@ -11,23 +11,18 @@
 
 #include <string.h>
 
-#include <openssl/evp.h>
-#include <openssl/x509.h>
-
 /* ---- parts, also for crl.c ---------------------------------------------------------------------
  */
 
-int cmpsrv_ca_key_id(OSSL_LIB_CTX *libctx, const char *propq, CMPSRV_SLICE spki,
-                     unsigned char out[CA_KEY_ID], CMPSRV_REFUSAL *why)
+int cmpsrv_ca_key_id(CMPSRV_SLICE spki, unsigned char out[CA_KEY_ID], CMPSRV_REFUSAL *why)
 {
     CMPSRV_SLICE content, oid, parameters, bits;
-    size_t n = 0;
 
     if (!cmpsrv_der_get(&spki, DER_SEQUENCE, &content) ||
         !cmpsrv_der_get_algid(&content, &oid, &parameters) ||
         !cmpsrv_der_get_octet_bits(&content, &bits))
         return cmpsrv_fail(why, "RFC 5280 4.1.2.7: not a SubjectPublicKeyInfo");
-    return EVP_Q_digest(libctx, "SHA1", propq, bits.p, bits.n, out, &n) ||
+    return cmpsrv_md_hash(CMPSRV_MD_SHA1, bits, out) ||
            cmpsrv_fail(why, "RFC 5280 4.2.1.2: no SHA-1 for key identifiers");
 }
 
@@ -153,7 +148,7 @@ static int make_tbs(const CMPSRV_CA *ca, const CMPSRV_DECISION *d, CMPSRV_SLICE 
     unsigned char key_id[CA_KEY_ID];
     CMPSRV_DERW w = {0};
 
-    if (!cmpsrv_ca_key_id(ca->libctx, ca->propq, cmpsrv_bytes_slice(&d->spki), key_id, why))
+    if (!cmpsrv_ca_key_id(cmpsrv_bytes_slice(&d->spki), key_id, why))
         return 0;
     cmpsrv_derw_begin(&w, DER_SEQUENCE);
     cmpsrv_derw_begin(&w, DER_CONTEXT_CONSTRUCTED(0));

@@ -306,7 +306,7 @@ size_t cmpsrv_md_size(unsigned md);
 unsigned cmpsrv_md_from_algid(CMPSRV_SLICE algid_tlv);
 /* One-shot hash. 1/0. out has cmpsrv_md_size octets. */
 int cmpsrv_md_hash(unsigned md, CMPSRV_SLICE data, unsigned char *out);
-/* One-shot HMAC, into room for cmpsrv_md_size octets. 1/0 with the error queue filled. */
+/* One-shot HMAC. 1/0. out has cmpsrv_md_size octets. */
 int cmpsrv_hmac(unsigned md, CMPSRV_SLICE key, CMPSRV_SLICE data, unsigned char *out);
 /* SHA-256. */
 int cmpsrv_sha256(CMPSRV_SLICE data, unsigned char out[CMPSRV_HASH]);

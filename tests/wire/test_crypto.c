@@ -478,6 +478,10 @@ static void test_digests(void)
     CU_ASSERT_STRING_EQUAL(cmpsrv_hex(cmpsrv_slice(out, 20), hex, sizeof(hex)),
                            "a9993e364706816aba3e25717850c26c9cd0d89d");
     CU_ASSERT(!cmpsrv_md_hash(3, S("abc"), out));
+    CU_ASSERT(cmpsrv_hmac(CMPSRV_MD_SHA256, S("Jefe"), S("what do ya want for nothing?"),
+                          out)); /* RFC 4231 */
+    CU_ASSERT_STRING_EQUAL(cmpsrv_hex(cmpsrv_slice(out, CMPSRV_HASH), hex, sizeof(hex)),
+                           "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843");
 }
 
 TEST_MAIN("crypto", TEST(test_mac_parameters), TEST(test_mac_parameters_of_wrong_types),
