@@ -38,7 +38,7 @@ static void test_time(void)
     static const char *const bad[] = {"20261123141958",    "2026112314195Z",  "20261323141958Z",
                                       "20260229000000Z",   "20261123141960Z", "20261123241958Z",
                                       "20261123141958.5Z", "2026112314195xZ", ""};
-    char out[16];
+    char out[16], iso[25];
     int64_t ms;
 
     for (size_t i = 0; i < CMPSRV_ARRAY_SIZE(t); i++) {
@@ -47,6 +47,9 @@ static void test_time(void)
         CU_ASSERT(cmpsrv_time_to_generalized(t[i].ms, out));
         CU_ASSERT_STRING_EQUAL(out, t[i].text);
     }
+    CU_ASSERT(!cmpsrv_time_to_generalized(INT64_C(253402300800000), out));
+    CU_ASSERT_STRING_EQUAL(cmpsrv_time_iso(t[2].ms + 7, iso), "2026-11-23T14:19:58.007Z");
+    CU_ASSERT_STRING_EQUAL(cmpsrv_time_iso(-1, iso), "1969-12-31T23:59:59.999Z");
     for (size_t i = 0; i < CMPSRV_ARRAY_SIZE(bad); i++)
         CU_ASSERT(!cmpsrv_time_from_generalized(cmpsrv_slice_str(bad[i]), &ms));
     CU_ASSERT(cmpsrv_time_from_utc(cmpsrv_slice_str("491231235959Z"), &ms) && ms > 0);
