@@ -23,6 +23,8 @@ typedef struct cmpsrv_signer_st {
     CMPSRV_BYTES ski;      /* octets of its subjectKeyIdentifier, or SHA-1 of its key */
     CMPSRV_BYTES sig_alg;  /* AlgorithmIdentifier TLV it signs messages with, ... */
     CMPSRV_SIG_KEY *sign;  /* ... and its key for that */
+    /* SHA-256 of the canonical subject; zero if we would not take that name from others */
+    unsigned char subject_hash[CMPSRV_HASH];
     int64_t not_before, not_after;
     CMPSRV_BYTES chain[10]; /* above it, without a self-signed root */
     size_t chain_n;

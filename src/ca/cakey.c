@@ -140,6 +140,7 @@ static int take_fields(const LOAD *l)
                      why.detail);
     s->not_before = v->not_before;
     s->not_after = v->not_after;
+    (void)cmpsrv_name_hash(v->subject, s->subject_hash, NULL);
     return (cmpsrv_bytes_set(&s->subject, v->subject) && make_sender(v->subject, &s->sender) &&
             take_ski(l, v->spki)) ||
            wrong(l, l->certificate, "out of memory");

@@ -155,9 +155,8 @@ static int decide_names(const CMPSRV_POLICY_INPUT *in, CMPSRV_DECISION *d, CMPSR
     d->certificate_profile = OPENSSL_strdup(in->target->cert_profile->name);
     if (d->end_entity_profile == NULL || d->certificate_profile == NULL)
         return cmpsrv_fail(why, "out of memory");
-    return cmpsrv_name_hash(cmpsrv_bytes_slice(&d->subject), d->subject_hash, why) &&
-           (cmpsrv_sha256(cmpsrv_bytes_slice(&d->spki), d->spki_hash) ||
-            cmpsrv_fail(why, "cannot hash the key"));
+    return cmpsrv_sha256(cmpsrv_bytes_slice(&d->spki), d->spki_hash) ||
+           cmpsrv_fail(why, "cannot hash the key");
 }
 
 CMPSRV_DECISION *cmpsrv_policy_decide_cert(const CMPSRV_POLICY_INPUT *in, CMPSRV_REFUSAL *why)

@@ -56,7 +56,8 @@ typedef struct cmpsrv_policy_input_st {
     const char *username;                  /* RA mode: of the end entity; NULL: policy makes it */
     const CMPSRV_END_ENTITY_ROW *existing; /* RA mode: who has that username; NULL: nobody yet */
     int64_t now;                           /* ms UTC */
-    CMPSRV_SLICE ca_subject;               /* Name TLV of the target CA */
+    CMPSRV_SLICE ca_subject;               /* Name TLV of the target CA, ... */
+    const unsigned char *ca_subject_hash;  /* ... and SHA-256 of its canonical form */
     int64_t ca_not_before, ca_not_after;
     CMPSRV_SLICE ca_spki; /* TLV: nobody gets a certificate for the CA's own key */
 } CMPSRV_POLICY_INPUT;

@@ -203,7 +203,9 @@ int cmpsrv_decide_subject(const CMPSRV_POLICY_INPUT *in, CMPSRV_DECISION *d, CMP
     if (cmpsrv_name_is_empty(cmpsrv_bytes_slice(&d->subject)) && san.p == NULL)
         return cmpsrv_refuse(why, CMPSRV_R_BAD_CERT_TEMPLATE,
                              "RFC 5280 4.1.2.6: an empty subject needs a subjectAltName");
-    if (cmpsrv_name_eq(cmpsrv_bytes_slice(&d->subject), in->ca_subject))
+    if (!cmpsrv_name_hash(cmpsrv_bytes_slice(&d->subject), d->subject_hash, why))
+        return 0;
+    if (memcmp(d->subject_hash, in->ca_subject_hash, CMPSRV_HASH) == 0)
         return cmpsrv_refuse(why, CMPSRV_R_BAD_NAME, "the subject is the CA's");
     return 1;
 }

@@ -206,6 +206,7 @@ int cmpsrv_handle_cert_decide(CMPSRV_REQUEST *req)
     if (req->ca == NULL)
         return cmpsrv_refuse(&req->why, CMPSRV_R_WRONG_AUTHORITY, "no CA for this request");
     in.ca_subject = req->ca->issuer.view.subject;
+    in.ca_subject_hash = req->ca->issuer.subject_hash;
     in.ca_not_before = req->ca->issuer.view.not_before;
     in.ca_not_after = req->ca->issuer.view.not_after;
     in.ca_spki = req->ca->issuer.view.spki;

@@ -28,6 +28,7 @@ struct world {
     CMPSRV_CERT_REQUEST req;
     CMPSRV_POLICY_INPUT in;
     CMPSRV_BYTES subject, ca_subject, spki, alg, signature, extensions;
+    unsigned char ca_subject_hash[CMPSRV_HASH];
     EVP_PKEY *key;
     CMPSRV_IDENTITY identity;
     CMPSRV_END_ENTITY_ROW row; /* of client mode, or of who has the name already */
@@ -86,6 +87,8 @@ static UNUSED void begin(struct world *w)
     CU_ASSERT_FATAL(cmpsrv_name_parse("CN=CA1", &w->ca_subject, NULL));
     w->in = (CMPSRV_POLICY_INPUT){.target = &w->target, .request = &w->req, .now = NOW};
     w->in.ca_subject = cmpsrv_bytes_slice(&w->ca_subject);
+    CU_ASSERT_FATAL(cmpsrv_name_hash(w->in.ca_subject, w->ca_subject_hash, NULL));
+    w->in.ca_subject_hash = w->ca_subject_hash;
     w->in.ca_not_before = NOW / 1000 * 1000 - 1000 * DAY_MS;
     w->in.ca_not_after = NOW / 1000 * 1000 + 1000 * DAY_MS;
     set_subject(w, "CN=device,O=Example");
