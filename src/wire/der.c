@@ -16,8 +16,9 @@
 #include <openssl/err.h>
 #include <openssl/objects.h>
 
-/* Reads identifier and length octets at p[0..n); gives the header size and content length. */
-static int read_header(const unsigned char *p, size_t n, size_t *head, size_t *len)
+/* Reads identifier and length octets at p[0..n); gives the header size and content length. Inline,
+ * so that its results need no stack and the callers no guard for one. */
+static inline int read_header(const unsigned char *p, size_t n, size_t *head, size_t *len)
 {
     size_t octets, value = 0;
 
