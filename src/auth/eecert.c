@@ -125,7 +125,7 @@ static X509 *check_vendors(const CMPSRV_AUTH_INPUT *in, const CMPSRV_CERT_VIEW *
     o->ca = NULL;
     snprintf(o->source, sizeof(o->source), "vendor%s%.100s", vendor == NULL ? "" : ":",
              vendor == NULL ? "" : vendor->name);
-    snprintf(o->owner, sizeof(o->owner), "%s", in->entity);
+    OPENSSL_strlcpy(o->owner, in->entity, sizeof(o->owner));
     return cert;
 }
 
@@ -196,7 +196,7 @@ static void fill_role(const CMPSRV_AUTH_INPUT *in, const CMPSRV_CERT_VIEW *view,
     if (in->alias->ra_mode)
         cmpsrv_ra_find(in, view, o->ca, id);
     else if (strcmp(o->owner, in->entity) == 0)
-        snprintf(id->entity, sizeof(id->entity), "%s", o->owner);
+        OPENSSL_strlcpy(id->entity, o->owner, sizeof(id->entity));
 }
 
 static int fill_identity(const CMPSRV_AUTH_INPUT *in, const CMPSRV_CERT_VIEW *view, const ORIGIN *o,
@@ -210,7 +210,7 @@ static int fill_identity(const CMPSRV_AUTH_INPUT *in, const CMPSRV_CERT_VIEW *vi
     }
     id->kind = CMPSRV_PROTECTION_SIGNATURE;
     id->module = "EndEntityCertificate";
-    snprintf(id->source, sizeof(id->source), "%s", o->source);
+    OPENSSL_strlcpy(id->source, o->source, sizeof(id->source));
     cmpsrv_escape(cmpsrv_slice_str(subject), id->name, sizeof(id->name));
     OPENSSL_free(subject);
     fill_role(in, view, o, id);

@@ -12,6 +12,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include <openssl/crypto.h>
+
 int cmpsrv_auth_bind(const CMPSRV_AUTH_INPUT *in, CMPSRV_IDENTITY *id, CMPSRV_SLICE secret)
 {
     CMPSRV_DERW w = {0};
@@ -43,7 +45,7 @@ static CMPSRV_SECRET *find_secret(const CMPSRV_AUTH_INPUT *in, const CMPSRV_CONF
 {
     if (!in->alias->ra_mode) {
         snprintf(id->source, sizeof(id->source), "code");
-        snprintf(id->entity, sizeof(id->entity), "%s", in->entity);
+        OPENSSL_strlcpy(id->entity, in->entity, sizeof(id->entity));
         return in->entity_code;
     }
     if (row->parameter != NULL) {

@@ -14,6 +14,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include <openssl/crypto.h>
+
 /* Whoever sent the unprotected message that opened this transaction. */
 static int follow_unprotected(const CMPSRV_AUTH_INPUT *in, CMPSRV_IDENTITY *id, CMPSRV_REFUSAL *why)
 {
@@ -37,7 +39,7 @@ static int take_unprotected(const CMPSRV_AUTH_INPUT *in, CMPSRV_SLICE code, CMPS
 
     id->kind = CMPSRV_PROTECTION_NONE;
     snprintf(id->source, sizeof(id->source), "code");
-    snprintf(id->entity, sizeof(id->entity), "%s", in->entity);
+    OPENSSL_strlcpy(id->entity, in->entity, sizeof(id->entity));
     cmpsrv_escape(cmpsrv_slice_str(in->entity), id->name, sizeof(id->name));
     id->module = "code";
     id->proven =

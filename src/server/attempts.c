@@ -10,7 +10,6 @@
 #include "server/server_local.h"
 
 #include <search.h>
-#include <stdio.h>
 #include <string.h>
 
 #include <openssl/crypto.h>
@@ -85,7 +84,7 @@ static COUNT *find(COUNTS *counts, const CMPSRV_END_ENTITY_ROW *row, int make)
     COUNT key = {.updated_at = row->updated_at}, *e;
     void *node;
 
-    snprintf(key.name, sizeof(key.name), "%s", row->name);
+    OPENSSL_strlcpy(key.name, row->name, sizeof(key.name));
     if ((node = tfind(&key, &counts->tree, compare_names)) == NULL)
         return make ? add(counts, &key) : NULL;
     e = *(COUNT **)node;
@@ -129,7 +128,7 @@ static int collect(const COUNT *e, CMPSRV_CHANGES *changes)
         return 1;
     if ((ch = cmpsrv_changes_add(changes, CMPSRV_CHANGE_ENTITY_ATTEMPTS)) == NULL)
         return 0;
-    snprintf(ch->u.entity.name, sizeof(ch->u.entity.name), "%s", e->name);
+    OPENSSL_strlcpy(ch->u.entity.name, e->name, sizeof(ch->u.entity.name));
     ch->u.entity.updated_at = e->updated_at;
     ch->u.entity.attempts = e->n;
     return 1;

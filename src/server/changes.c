@@ -8,7 +8,6 @@
 
 #include "server/server_local.h"
 
-#include <stdio.h>
 #include <string.h>
 
 #include <openssl/crypto.h>
@@ -38,7 +37,7 @@ int cmpsrv_changes_erasure(CMPSRV_CHANGES *changes, const char *end_entity, int6
 
     if (ch == NULL)
         return 0;
-    snprintf(ch->u.entity.name, sizeof(ch->u.entity.name), "%s", end_entity);
+    OPENSSL_strlcpy(ch->u.entity.name, end_entity, sizeof(ch->u.entity.name));
     ch->u.entity.updated_at = now;
     return 1;
 }

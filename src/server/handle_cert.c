@@ -163,7 +163,7 @@ static int check_unique(CMPSRV_REQUEST *req)
 
     if (req->is_reissue)
         return 1;
-    snprintf(like.end_entity, sizeof(like.end_entity), "%s", d->end_entity);
+    OPENSSL_strlcpy(like.end_entity, d->end_entity, sizeof(like.end_entity));
     memcpy(like.spki_hash, d->spki_hash, CMPSRV_HASH);
     memcpy(like.subject_hash, d->subject_hash, CMPSRV_HASH);
     if (unique != 0 && cmpsrv_store_cert_taken(req->srv->store, req->ca->id, unique, &like, &taken,
@@ -228,7 +228,7 @@ static int collect_use(CMPSRV_REQUEST *req)
 
     if (ch == NULL)
         return 0;
-    snprintf(ch->u.entity.name, sizeof(ch->u.entity.name), "%s", req->decision->end_entity);
+    OPENSSL_strlcpy(ch->u.entity.name, req->decision->end_entity, sizeof(ch->u.entity.name));
     ch->u.entity.updated_at = req->now;
     ch->u.entity.remaining = req->ca->conf->finish_user ? 0 : -1;
     ch->u.entity.status = req->is_renewal ? CMPSRV_ENTITY_GENERATED : 0;
@@ -271,15 +271,15 @@ static int collect_end_entity(CMPSRV_REQUEST *req)
     if (ch == NULL)
         return 0;
     e = &ch->u.entity;
-    snprintf(e->name, sizeof(e->name), "%s", d->end_entity);
-    snprintf(e->alias, sizeof(e->alias), "%s", req->alias->name);
+    OPENSSL_strlcpy(e->name, d->end_entity, sizeof(e->name));
+    OPENSSL_strlcpy(e->alias, req->alias->name, sizeof(e->alias));
     e->updated_at = req->now;
-    snprintf(ch->u.entity_from.alias, sizeof(ch->u.entity_from.alias), "%s", req->existing.alias);
+    OPENSSL_strlcpy(ch->u.entity_from.alias, req->existing.alias, sizeof(ch->u.entity_from.alias));
     snprintf(ch->u.entity_from.end_entity_profile, sizeof(ch->u.entity_from.end_entity_profile),
              "%s", req->existing.end_entity_profile);
     memcpy(ch->u.entity_from.ca_id, req->existing.ca_id, CMPSRV_HASH);
-    snprintf(e->end_entity_profile, sizeof(e->end_entity_profile), "%s", d->end_entity_profile);
-    snprintf(e->certificate_profile, sizeof(e->certificate_profile), "%s", d->certificate_profile);
+    OPENSSL_strlcpy(e->end_entity_profile, d->end_entity_profile, sizeof(e->end_entity_profile));
+    OPENSSL_strlcpy(e->certificate_profile, d->certificate_profile, sizeof(e->certificate_profile));
     memcpy(e->subject_hash, d->subject_hash, CMPSRV_HASH);
     memcpy(e->ca_id, req->ca->id, CMPSRV_HASH);
     if (cmpsrv_extension_find(cmpsrv_bytes_slice(&d->extensions), CMPSRV_OID_SUBJECT_ALT_NAME, NULL,
@@ -304,11 +304,11 @@ static int collect_certificate(CMPSRV_REQUEST *req)
     c->status = req->implicit ? CMPSRV_CERT_ACTIVE : CMPSRV_CERT_UNCONFIRMED;
     c->issued_at = req->now;
     c->not_after = d->not_after;
-    snprintf(c->end_entity, sizeof(c->end_entity), "%s", d->end_entity);
+    OPENSSL_strlcpy(c->end_entity, d->end_entity, sizeof(c->end_entity));
     memcpy(c->subject_hash, d->subject_hash, CMPSRV_HASH);
     memcpy(c->spki_hash, d->spki_hash, CMPSRV_HASH);
     memcpy(c->identity, req->auth.identity.binding, CMPSRV_HASH);
-    snprintf(c->alias, sizeof(c->alias), "%s", req->alias->name);
+    OPENSSL_strlcpy(c->alias, req->alias->name, sizeof(c->alias));
     memcpy(c->tid, req->msg.transaction_id.p, req->msg.transaction_id.n);
     c->tid_len = req->msg.transaction_id.n;
     ch->u.cert_unique = unique_of(req);
@@ -326,14 +326,14 @@ static int collect_reissue(CMPSRV_REQUEST *req)
     memcpy(ch->u.txn.ca_id, req->cert.ca_id, CMPSRV_HASH);
     memcpy(ch->u.txn.serial, req->cert.serial, req->cert.serial_len);
     ch->u.txn.serial_len = req->cert.serial_len;
-    snprintf(ch->u.txn.alias, sizeof(ch->u.txn.alias), "%s", req->alias->name);
+    OPENSSL_strlcpy(ch->u.txn.alias, req->alias->name, sizeof(ch->u.txn.alias));
     ch->u.txn.expires = req->now + req->alias->transaction_retention;
     if ((ch = cmpsrv_changes_add(&req->changes, CMPSRV_CHANGE_TID_SPENT)) == NULL)
         return 0;
     memcpy(ch->u.cert.ca_id, req->cert.ca_id, CMPSRV_HASH);
     memcpy(ch->u.cert.serial, req->cert.serial, req->cert.serial_len);
     ch->u.cert.serial_len = req->cert.serial_len;
-    snprintf(ch->u.cert.alias, sizeof(ch->u.cert.alias), "%s", req->alias->name);
+    OPENSSL_strlcpy(ch->u.cert.alias, req->alias->name, sizeof(ch->u.cert.alias));
     memcpy(ch->u.cert.tid, req->msg.transaction_id.p, req->msg.transaction_id.n);
     ch->u.cert.tid_len = req->msg.transaction_id.n;
     return !req->implicit || cmpsrv_collect_status(req, CMPSRV_CERT_ACTIVE, 0);
@@ -357,7 +357,7 @@ static int supersede_others(CMPSRV_REQUEST *req)
 
     memcpy(cert.ca_id, req->issued.ca_id, CMPSRV_HASH);
     memcpy(cert.serial, req->issued.serial, req->issued.serial_len);
-    snprintf(cert.end_entity, sizeof(cert.end_entity), "%s", req->decision->end_entity);
+    OPENSSL_strlcpy(cert.end_entity, req->decision->end_entity, sizeof(cert.end_entity));
     return cmpsrv_collect_superseded(req, &cert);
 }
 

@@ -8,7 +8,6 @@
 
 #include "server/server_local.h"
 
-#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -66,7 +65,7 @@ static int add_entity(CMPSRV_STORE *store, CMPSRV_CHANGES *changes, const CMPSRV
 
     if (ch == NULL || !find_entity(store, what->name, ch, why))
         return 0;
-    snprintf(ch->u.entity.name, sizeof(ch->u.entity.name), "%s", what->name);
+    OPENSSL_strlcpy(ch->u.entity.name, what->name, sizeof(ch->u.entity.name));
     memcpy(ch->u.entity.subject_hash, d->subject_hash, CMPSRV_HASH);
     memcpy(ch->u.entity.ca_id, ca->id, CMPSRV_HASH);
     ch->u.entity.status = CMPSRV_ENTITY_GENERATED;
@@ -89,7 +88,7 @@ static int add_certificate(CMPSRV_CHANGES *changes, const CMPSRV_ISSUED *issued,
     c->status = CMPSRV_CERT_ACTIVE;
     c->issued_at = cmpsrv_time_now();
     c->not_after = d->not_after;
-    snprintf(c->end_entity, sizeof(c->end_entity), "%s", what->name);
+    OPENSSL_strlcpy(c->end_entity, what->name, sizeof(c->end_entity));
     memcpy(c->subject_hash, d->subject_hash, CMPSRV_HASH);
     memcpy(c->spki_hash, d->spki_hash, CMPSRV_HASH);
     return cmpsrv_bytes_set(&c->der, cmpsrv_bytes_slice(&issued->der));

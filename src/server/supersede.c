@@ -9,8 +9,9 @@
 
 #include "server/server_local.h"
 
-#include <stdio.h>
 #include <string.h>
+
+#include <openssl/crypto.h>
 
 enum { REASON_SUPERSEDED = 4 };
 
@@ -48,7 +49,7 @@ static int add_alone(CMPSRV_CHANGES *changes, const CMPSRV_CERT_ROW *cert, int64
     memcpy(ch->u.cert.serial, cert->serial, cert->serial_len);
     ch->u.cert.serial_len = cert->serial_len;
     ch->u.cert.not_after = now;
-    snprintf(ch->u.cert.end_entity, sizeof(ch->u.cert.end_entity), "%s", cert->end_entity);
+    OPENSSL_strlcpy(ch->u.cert.end_entity, cert->end_entity, sizeof(ch->u.cert.end_entity));
     return 1;
 }
 

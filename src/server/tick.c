@@ -8,7 +8,6 @@
 
 #include "server/server_local.h"
 
-#include <stdio.h>
 #include <string.h>
 
 #include <openssl/crypto.h>
@@ -77,7 +76,7 @@ static int collect_unconfirmed(CMPSRV_SERVER *srv, const CMPSRV_CONF_ALIAS *alia
     int ok = found >= 0;
 
     if (found == 1)
-        snprintf(x->owner, sizeof(x->owner), "%s", cert.end_entity);
+        OPENSSL_strlcpy(x->owner, cert.end_entity, sizeof(x->owner));
     if (found == 1 && cert.status == CMPSRV_CERT_UNCONFIRMED) {
         x->event = keep ? kept_event : revoked_event;
         ok = cmpsrv_changes_status(&x->changes, &cert,

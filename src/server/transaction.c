@@ -7,8 +7,9 @@
 
 #include "server/server_local.h"
 
-#include <stdio.h>
 #include <string.h>
+
+#include <openssl/crypto.h>
 
 /* From none (0) or a state, to a state. What is not here does not happen. */
 static const struct {
@@ -44,7 +45,7 @@ static int leaves_row(const CMPSRV_REQUEST *req)
 
 static void fill_opening(CMPSRV_REQUEST *req, CMPSRV_TXN *t)
 {
-    snprintf(t->alias, sizeof(t->alias), "%s", req->alias->name);
+    OPENSSL_strlcpy(t->alias, req->alias->name, sizeof(t->alias));
     memcpy(t->tid, req->msg.transaction_id.p, req->msg.transaction_id.n);
     t->tid_len = req->msg.transaction_id.n;
     memcpy(t->identity, req->auth.identity.binding, CMPSRV_HASH);

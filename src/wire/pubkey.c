@@ -14,6 +14,7 @@
 
 #include <openssl/bn.h>
 #include <openssl/core_names.h>
+#include <openssl/crypto.h>
 #include <openssl/err.h>
 #include <openssl/evp.h>
 #include <openssl/param_build.h>
@@ -196,7 +197,7 @@ static EVP_PKEY *new_curve(OSSL_LIB_CTX *libctx, const char *propq, const char *
     char group[8];
     OSSL_PARAM params[2];
 
-    snprintf(group, sizeof(group), "%s", curve);
+    OPENSSL_strlcpy(group, curve, sizeof(group));
     params[0] = OSSL_PARAM_construct_utf8_string(OSSL_PKEY_PARAM_GROUP_NAME, group, 0);
     params[1] = OSSL_PARAM_construct_end();
     return key_from_params(libctx, propq, "EC", EVP_PKEY_KEY_PARAMETERS, params);
