@@ -146,7 +146,7 @@ int cmpsrv_paths_init(CMPSRV_PATHS *p, const CMPSRV_AUTH_INPUT *in, const CMPSRV
 static void forget(CMPSRV_PATHS *p)
 {
     for (size_t i = 0; i < p->n; i++) {
-        EVP_PKEY_free(p->v[i].key);
+        cmpsrv_pubkey_release(p->in->curves, p->v[i].key);
         p->v[i].key = NULL;
         p->v[i].by = NULL;
     }
@@ -184,7 +184,7 @@ static int prove(CMPSRV_PATHS *p, const CMPSRV_PATH_CERT *ca, CMPSRV_PATH_CERT *
                            CMPSRV_R_SIGNER_NOT_TRUSTED, &why) &&
          cmpsrv_path_cert_decode_key(p->in, cert, &why) && check_ca_key(p, cert, &why);
     if (!ok) {
-        EVP_PKEY_free(cert->key);
+        cmpsrv_pubkey_release(p->in->curves, cert->key);
         cert->key = NULL;
         p->problem = why;
         return 0;
