@@ -190,7 +190,8 @@ int cmpsrv_hmac(unsigned md, CMPSRV_SLICE key, CMPSRV_SLICE data, unsigned char 
              EVP_MAC_update(ctx, data.p, data.n) && EVP_MAC_final(ctx, out, &n, cmpsrv_md_size(md));
 
     EVP_MAC_CTX_free(ctx); /* wipes its state */
-    ERR_clear_error();
+    if (!ok)
+        ERR_clear_error();
     return ok;
 }
 
