@@ -19,6 +19,8 @@
 #include <openssl/crypto.h>
 
 #define MAX_GROUP         64   /* 1 << (CMPSRV_STORE_GROUPS - 1) */
+#define LARGE_GROUP       16   /* which is worth its sync */
+#define PACE_US           1500 /* from one commit to the next while groups are smaller than that */
 #define CHECKPOINT_FRAMES 8000 /* of the WAL, 4 KiB each */
 #define ERASE_IDLE_MS     50   /* without work: then what was erased goes from the WAL, too */
 #define ERASE_MS          1000 /* at the latest; also how often it is tried */
@@ -40,11 +42,13 @@ struct cmpsrv_sqlite_writer_st {
     CMPSRV_SQLITE_CHECKPOINTER *checkpointer;
     CMPSRV_CONN *conn; /* from here to erased_at: the writer thread's alone */
     CMPSRV_CHAIN chain;
-    int frames;        /* in the WAL */
-    int checkpoint_at; /* frames at which to move them */
-    int moving;        /* the checkpointer was told */
-    int erased;        /* something is still in the WAL that should not be */
-    int64_t erased_at; /* ms, monotonic: when that began, or was last tried */
+    size_t group;         /* members of the last one, ... */
+    struct timespec next; /* ... and when another may begin, monotonic */
+    int frames;           /* in the WAL */
+    int checkpoint_at;    /* frames at which to move them */
+    int moving;           /* the checkpointer was told */
+    int erased;           /* something is still in the WAL that should not be */
+    int64_t erased_at;    /* ms, monotonic: when that began, or was last tried */
     pthread_t thread;
     pthread_mutex_t lock;
     pthread_cond_t work;
@@ -304,6 +308,25 @@ static size_t take_jobs(CMPSRV_SQLITE_WRITER *w, JOB *v[MAX_GROUP], int *stop)
     return n;
 }
 
+/* A group of two touches and syncs nearly as many pages as one of ten: who does not come alone
+ * waits a little for more. Nobody waits for somebody who is not there. */
+static void wait_for_company(const CMPSRV_SQLITE_WRITER *w)
+{
+    if (w->group > 1 && w->group < LARGE_GROUP)
+        clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &w->next, NULL);
+}
+
+static void begin_group(CMPSRV_SQLITE_WRITER *w, size_t n)
+{
+    const long second = 1000000000;
+
+    w->group = n;
+    clock_gettime(CLOCK_MONOTONIC, &w->next);
+    w->next.tv_nsec += PACE_US * 1000L;
+    w->next.tv_sec += w->next.tv_nsec / second;
+    w->next.tv_nsec %= second;
+}
+
 static void *write_all(void *arg)
 {
     CMPSRV_SQLITE_WRITER *w = arg;
@@ -312,7 +335,10 @@ static void *write_all(void *arg)
     int stop;
 
     for (;;) {
-        if ((n = take_jobs(w, v, &stop)) > 0)
+        wait_for_company(w);
+        n = take_jobs(w, v, &stop);
+        begin_group(w, n);
+        if (n > 0)
             run_group(w, v, n);
         else if (stop)
             return NULL;
