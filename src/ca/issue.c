@@ -32,8 +32,9 @@ int cmpsrv_ca_new_serial(unsigned char out[CA_SERIAL], CMPSRV_REFUSAL *why)
 {
     uint64_t seconds = (uint64_t)cmpsrv_time_now() / 1000;
 
-    for (size_t i = 0; i < CA_SERIAL_TIME; i++) /* in units of 2 s: positive until 2106 */
+    for (size_t i = 0; i < CA_SERIAL_TIME; i++) /* in units of 2 s */
         out[i] = (unsigned char)(seconds >> 1 >> (8 * (CA_SERIAL_TIME - 1 - i)));
+    out[0] = (unsigned char)((out[0] & 0x3f) | 0x40); /* positive whatever the clock says */
     return cmpsrv_random(out + CA_SERIAL_TIME, CA_SERIAL - CA_SERIAL_TIME) ||
            cmpsrv_fail(why, "no random octets for a serial number");
 }

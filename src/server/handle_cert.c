@@ -275,8 +275,8 @@ static int collect_end_entity(CMPSRV_REQUEST *req)
     OPENSSL_strlcpy(e->alias, req->alias->name, sizeof(e->alias));
     e->updated_at = req->now;
     OPENSSL_strlcpy(ch->u.entity_from.alias, req->existing.alias, sizeof(ch->u.entity_from.alias));
-    snprintf(ch->u.entity_from.end_entity_profile, sizeof(ch->u.entity_from.end_entity_profile),
-             "%s", req->existing.end_entity_profile);
+    OPENSSL_strlcpy(ch->u.entity_from.end_entity_profile, req->existing.end_entity_profile,
+                    sizeof(ch->u.entity_from.end_entity_profile));
     memcpy(ch->u.entity_from.ca_id, req->existing.ca_id, CMPSRV_HASH);
     OPENSSL_strlcpy(e->end_entity_profile, d->end_entity_profile, sizeof(e->end_entity_profile));
     OPENSSL_strlcpy(e->certificate_profile, d->certificate_profile, sizeof(e->certificate_profile));

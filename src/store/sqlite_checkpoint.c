@@ -54,7 +54,7 @@ static void run_passes(CMPSRV_CONN *conn)
     for (int i = 0; i < PASSES; i++, before = done) {
         cmpsrv_sqlite_checkpoint(conn, SQLITE_CHECKPOINT_PASSIVE, &done);
         sync_database(conn);
-        if (i > 0 && done - before < FEW_FRAMES)
+        if (done - before < FEW_FRAMES)
             return;
     }
 }

@@ -18,11 +18,11 @@
 
 #include <openssl/crypto.h>
 
-#define WAL_BUFFER (127 * 1024) /* SQLite's own xWrite takes less than 128 KiB at once */
-#define WAL_WRITE_LOCK                                                                             \
-    0 /* offset of the lock that who writes frames holds (SQLite file format)                      \
-       */
+#define WAL_BUFFER   (127 * 1024) /* SQLite's own xWrite takes less than 128 KiB at once */
 #define DB_SYNC_SIZE (512 * 1024) /* what a sync of the WAL may have to wait for: 1 to 2 ms */
+
+/* Offset of the lock that who writes frames holds (SQLite's WAL file format, 2.3). */
+#define WAL_WRITE_LOCK 0
 
 typedef struct {
     sqlite3_io_methods methods;
