@@ -33,13 +33,37 @@ static int64_t has_code(CMPSRV_TX *tx, const CMPSRV_END_ENTITY_ROW *e, CMPSRV_RE
     return CMPSRV_SQL_RUN(tx->store, tx->conn, CMPSRV_ST_ENTITY_HAS_CODE, v, NULL, NULL, why);
 }
 
+/* Writes the subject into the certificates that had none of their own, before the end entity's
+ * becomes another one, or goes (NULL). 1/0. */
+static int keep_subject(CMPSRV_TX *tx, const char *name, const unsigned char *subject_hash,
+                        CMPSRV_REFUSAL *why)
+{
+    CMPSRV_SQLV v[] = {cmpsrv_sql_text_value(name), cmpsrv_sql_blob(subject_hash, CMPSRV_HASH)};
+
+    return CMPSRV_SQL_RUN(tx->store, tx->conn, CMPSRV_ST_CERT_KEEP_SUBJECT, v, NULL, NULL, why) >=
+           0;
+}
+
+static CMPSRV_COMMIT insert_row(CMPSRV_TX *tx, const CMPSRV_END_ENTITY_ROW *e, CMPSRV_REFUSAL *why)
+{
+    CMPSRV_SQLV v[CMPSRV_ENTITY_COLS];
+
+    cmpsrv_entity_to_sql(e, v);
+    return done_if_one(
+        CMPSRV_SQL_RUN(tx->store, tx->conn, CMPSRV_ST_ENTITY_INSERT, v, NULL, NULL, why));
+}
+
 static CMPSRV_COMMIT upsert_entity(CMPSRV_TX *tx, const CMPSRV_CHANGE *c, CMPSRV_REFUSAL *why)
 {
     const CMPSRV_END_ENTITY_ROW *e = &c->u.entity;
     CMPSRV_SQLV v[CMPSRV_ENTITY_COLS + 3];
-    int64_t replaced = e->code.p == NULL ? 0 : has_code(tx, e, why);
+    CMPSRV_COMMIT out = insert_row(tx, e, why);
+    int64_t replaced;
 
-    if (replaced < 0)
+    if (out != CMPSRV_COMMIT_CONFLICT)
+        return out;
+    replaced = e->code.p == NULL ? 0 : has_code(tx, e, why);
+    if (replaced < 0 || !keep_subject(tx, e->name, e->subject_hash, why))
         return CMPSRV_COMMIT_FAILED;
     tx->erased |= replaced > 0;
     cmpsrv_entity_to_sql(e, v);
@@ -52,12 +76,8 @@ static CMPSRV_COMMIT upsert_entity(CMPSRV_TX *tx, const CMPSRV_CHANGE *c, CMPSRV
 
 static CMPSRV_COMMIT insert_entity(CMPSRV_TX *tx, const CMPSRV_CHANGE *c, CMPSRV_REFUSAL *why)
 {
-    CMPSRV_SQLV v[CMPSRV_ENTITY_COLS];
-    CMPSRV_COMMIT out;
+    CMPSRV_COMMIT out = insert_row(tx, &c->u.entity, why);
 
-    cmpsrv_entity_to_sql(&c->u.entity, v);
-    out = done_if_one(
-        CMPSRV_SQL_RUN(tx->store, tx->conn, CMPSRV_ST_ENTITY_INSERT, v, NULL, NULL, why));
     if (out != CMPSRV_COMMIT_CONFLICT)
         return out;
     cmpsrv_refuse(why, CMPSRV_R_BAD_REQUEST, "there is an end entity %s already", c->u.entity.name);
@@ -71,6 +91,8 @@ static CMPSRV_COMMIT update_entity(CMPSRV_TX *tx, const CMPSRV_CHANGE *c, CMPSRV
     cmpsrv_entity_to_sql(&c->u.entity, v);
     v[CMPSRV_ENTITY_COLS] = cmpsrv_sql_int(c->u.entity_seen);
     tx->erased = 1; /* the code may be another one */
+    if (!keep_subject(tx, c->u.entity.name, c->u.entity.subject_hash, why))
+        return CMPSRV_COMMIT_FAILED;
     return done_if_one(
         CMPSRV_SQL_RUN(tx->store, tx->conn, CMPSRV_ST_ENTITY_UPDATE, v, NULL, NULL, why));
 }
@@ -80,6 +102,8 @@ static CMPSRV_COMMIT delete_entity(CMPSRV_TX *tx, const CMPSRV_CHANGE *c, CMPSRV
     CMPSRV_SQLV v[] = {cmpsrv_sql_text_value(c->u.entity.name), cmpsrv_sql_int(c->u.entity_seen)};
 
     tx->erased = 1;
+    if (!keep_subject(tx, c->u.entity.name, NULL, why))
+        return CMPSRV_COMMIT_FAILED;
     return done_if_one(
         CMPSRV_SQL_RUN(tx->store, tx->conn, CMPSRV_ST_ENTITY_DELETE, v, NULL, NULL, why));
 }
@@ -167,16 +191,14 @@ static int number_alias(CMPSRV_TX *tx, const char *name, CMPSRV_REFUSAL *why)
     return CMPSRV_SQL_RUN(tx->store, tx->conn, CMPSRV_ST_ALIAS_PUT, v, NULL, NULL, why) >= 0;
 }
 
-/* What it was decided on is looked at first: a repeated request must be decided again, whatever its
- * serial number is. */
+/* What it was decided on counts more than a serial number: a repeated request must be decided
+ * again, whatever its serial number is. */
 static CMPSRV_COMMIT insert_cert(CMPSRV_TX *tx, const CMPSRV_CHANGE *c, CMPSRV_REFUSAL *why)
 {
     CMPSRV_SQLV v[CMPSRV_CERT_COLS];
-    int64_t used = tid_used(tx, &c->u.cert, why);
+    int64_t used = is_unconfirmed(tx, &c->u.cert, why);
     char serial[2 * CMPSRV_MAX_SERIAL + 1];
 
-    if (used == 0)
-        used = is_unconfirmed(tx, &c->u.cert, why);
     if (used == 0)
         used = is_taken(tx, c, why);
     if (used != 0)
@@ -186,13 +208,15 @@ static CMPSRV_COMMIT insert_cert(CMPSRV_TX *tx, const CMPSRV_CHANGE *c, CMPSRV_R
     cmpsrv_cert_to_sql(&c->u.cert, v);
     v[CMPSRV_CERT_COLS - 1] = cmpsrv_sql_int(tx->chain.node);
     switch (CMPSRV_SQL_RUN(tx->store, tx->conn, CMPSRV_ST_CERT_INSERT, v, NULL, NULL, why)) {
-    case 1: /* another node may have taken the transactionID since we looked */
+    case 1:
         return c->u.cert.tid_len == 0 ? CMPSRV_COMMIT_DONE : spend(tx, &c->u.cert, why);
     case 0:
         break;
     default:
         return CMPSRV_COMMIT_FAILED;
     }
+    if ((used = tid_used(tx, &c->u.cert, why)) != 0)
+        return used < 0 ? CMPSRV_COMMIT_FAILED : CMPSRV_COMMIT_CONFLICT;
     cmpsrv_refuse(
         why, CMPSRV_R_DUPLICATE_CERT_REQ, "serial number %s is taken",
         cmpsrv_hex(cmpsrv_slice(c->u.cert.serial, c->u.cert.serial_len), serial, sizeof(serial)));

@@ -103,16 +103,17 @@ int cmpsrv_cert_taken(CMPSRV_STORE *s, CMPSRV_CONN *conn, const unsigned char ca
     const struct {
         unsigned bit;
         CMPSRV_STMT statement;
-        const unsigned char *hash;
+        CMPSRV_SQLV hash;
     } looks[] = {
-        {CMPSRV_UNIQUE_KEY, CMPSRV_ST_CERT_KEY_TAKEN, like->spki_hash},
-        {CMPSRV_UNIQUE_SUBJECT, CMPSRV_ST_CERT_SUBJECT_TAKEN, like->subject_hash},
+        {CMPSRV_UNIQUE_KEY, CMPSRV_ST_CERT_KEY_TAKEN, cmpsrv_sql_kept(like->spki_hash)},
+        {CMPSRV_UNIQUE_SUBJECT, CMPSRV_ST_CERT_SUBJECT_TAKEN,
+         cmpsrv_sql_blob(like->subject_hash, CMPSRV_HASH)},
     };
     unsigned found = 0;
 
     for (size_t i = 0; i < CMPSRV_ARRAY_SIZE(looks); i++) {
         CMPSRV_SQLV v[] = {cmpsrv_sql_blob(ca_id, CMPSRV_HASH),
-                           cmpsrv_sql_text_value(like->end_entity), cmpsrv_sql_kept(looks[i].hash)};
+                           cmpsrv_sql_text_value(like->end_entity), looks[i].hash};
         int64_t rows = 0;
 
         if (unique & looks[i].bit)

@@ -139,8 +139,40 @@ static const char schema_6[] =
     "DROP TABLE audit_5;"
     "DROP TABLE audit_head_5;";
 
+/*
+ * Version 7: a certificate touches fewer pages in random places. Its transaction has its number, so
+ * that it is found by `tid` alone; one that has no certificate, or not the first that asked for it,
+ * stands apart: it counts down from -1 and has an index of its own. So do those from before, until
+ * they expire. subject_hash of a certificate is empty while it is that of its end entity.
+ */
+#define TXN_DATA                                                                                   \
+    "alias, tid, version, state, ended_as, identity, kind, body_type, cert_req_id, pvno,"          \
+    " sender_nonce, mac_alg, ca_id, serial, request_hash, answer, expires, signer, must_confirm,"  \
+    " node"
+
+static const char schema_7[] =
+    "ALTER TABLE txn RENAME TO txn_6;"
+    "CREATE TABLE txn(n INTEGER PRIMARY KEY, alias TEXT NOT NULL, tid BLOB NOT NULL,"
+    " version BIGINT NOT NULL, state BIGINT NOT NULL, ended_as BIGINT NOT NULL,"
+    " identity BLOB NOT NULL, kind BIGINT NOT NULL, body_type BIGINT NOT NULL,"
+    " cert_req_id BIGINT NOT NULL, pvno BIGINT NOT NULL, sender_nonce BLOB NOT NULL, mac_alg BLOB,"
+    " ca_id BLOB NOT NULL, serial BLOB, request_hash BLOB NOT NULL, answer BLOB,"
+    " expires BIGINT NOT NULL, signer BLOB, must_confirm BIGINT NOT NULL, node BIGINT NOT NULL);"
+    "INSERT INTO txn(n, " TXN_DATA ") SELECT -ROW_NUMBER() OVER (ORDER BY expires), " TXN_DATA
+    " FROM txn_6;"
+    "DROP TABLE txn_6;"
+    "CREATE UNIQUE INDEX txn_apart ON txn(tid, alias) WHERE n < 0;"
+    "CREATE INDEX txn_expires ON txn(expires);"
+    "CREATE INDEX txn_open ON txn(serial, ca_id) WHERE state <> 3;"
+    "DROP INDEX certificate_subject;"
+    "CREATE INDEX certificate_subject ON certificate(substr(subject_hash, 1, 8))"
+    " WHERE length(subject_hash) > 0;"
+    "DROP INDEX end_entity_subject;"
+    "CREATE INDEX end_entity_subject ON end_entity(substr(subject_hash, 1, 8));";
+
 const CMPSRV_MIGRATION cmpsrv_migrations[] = {
-    {1, schema_1}, {2, schema_2}, {3, schema_3}, {4, schema_4}, {5, schema_5}, {6, schema_6},
+    {1, schema_1}, {2, schema_2}, {3, schema_3}, {4, schema_4},
+    {5, schema_5}, {6, schema_6}, {7, schema_7},
 };
 const size_t cmpsrv_migrations_count = CMPSRV_ARRAY_SIZE(cmpsrv_migrations);
 
@@ -165,10 +197,18 @@ int cmpsrv_schema_usable(int64_t version, int read_only, CMPSRV_REFUSAL *why)
     return 1;
 }
 
+/* As much of an end entity's subject_hash as a certificate keeps. */
+#define ENTITY_SUBJECT(name)                                                                       \
+    "(SELECT substr(subject_hash, 1, 16) FROM end_entity WHERE name = " name ")"
+
+#define CERT_SUBJECT                                                                               \
+    "CASE WHEN length(c.subject_hash) > 0 THEN c.subject_hash"                                     \
+    " ELSE " ENTITY_SUBJECT("c.end_entity") " END"
+
 /* The columns that cmpsrv_cert_from_sql() and cmpsrv_txn_from_sql() expect. */
 #define CERT_COLS                                                                                  \
     "(SELECT id FROM ca WHERE n = c.ca), c.serial, c.der, c.status, c.issued_at, c.revoked_at,"    \
-    " c.reason, c.not_after, c.end_entity, c.subject_hash, c.spki_hash,"                           \
+    " c.reason, c.not_after, c.end_entity, " CERT_SUBJECT ", c.spki_hash,"                         \
     " (SELECT name FROM alias WHERE n = c.alias)"
 #define TXN_COLS                                                                                   \
     "t.alias, t.tid, t.version, t.state, t.ended_as, t.identity, t.kind, t.body_type,"             \
@@ -209,12 +249,19 @@ int cmpsrv_schema_usable(int64_t version, int read_only, CMPSRV_REFUSAL *why)
     " AND t.alias = $2 AND t.identity = $4 AND t.expires > $6"                                     \
     " AND " BY_HASH("c.spki_hash", "$1") " AND c.status = 0"                                       \
     " AND " NO_INDEX("c.ca = " CA_N("$3"))                                                         \
-    " AND c.alias = " ALIAS_N("$2") " AND c.subject_hash = $5"                                     \
+    " AND c.alias = " ALIAS_N("$2") " AND " CERT_SUBJECT " = $5"                                  \
     " ORDER BY c.n DESC LIMIT 1"
 /* clang-format on */
 
 /* Of another end entity of that CA, and not revoked. */
-#define CERT_OF_ANOTHER NO_INDEX("ca = " CA_N("$1")) " AND end_entity <> $2 AND status <> 2"
+#define CERT_OF_ANOTHER NO_INDEX("c.ca = " CA_N("$1")) " AND c.end_entity <> $2 AND c.status <> 2"
+
+/* The number of the transaction ($1 alias, $2 transactionID); NULL if there is none. */
+#define TXN_APART "(SELECT n FROM txn WHERE tid = $2 AND alias = $1 AND n < 0)"
+#define TXN_OF_TID                                                                                 \
+    "(SELECT t.n FROM tid d CROSS JOIN txn t WHERE d.tid = $2 AND d.alias = " ALIAS_N(             \
+        "$1") " AND t.n = d.certificate AND t.tid = $2 AND t.alias = $1)"
+#define TXN_N "COALESCE(" TXN_APART ", " TXN_OF_TID ")"
 
 /* The two numbers of an audit record, as one. */
 #define AUDIT_ID(chain, seq) chain " * 4294967296 + " seq
@@ -290,23 +337,36 @@ static const char *const texts[CMPSRV_ST__COUNT] = {
         " AND t.state <> 3)",
     [CMPSRV_ST_ENTITY_GET] = "SELECT " ENTITY_COLS " FROM end_entity e WHERE e.name = $1",
     [CMPSRV_ST_ENTITY_BY_SUBJECT] =
-        "SELECT " ENTITY_COLS " FROM end_entity e WHERE e.subject_hash = $1",
+        "SELECT " ENTITY_COLS " FROM end_entity e WHERE " BY_HASH("e.subject_hash", "$1"),
     [CMPSRV_ST_ENTITY_EACH] = "SELECT " ENTITY_COLS " FROM end_entity e ORDER BY e.name",
 
     [CMPSRV_ST_CERT_INSERT] =
         "INSERT INTO certificate(ca, serial, der, status, issued_at, revoked_at, reason, "
-        "not_after,"
-        " end_entity, subject_hash, spki_hash, alias, node) VALUES(" CA_N(
-            "$1") ", $2, $3, $4, $5,"
-                  " $6, $7, $8, $9, $10, $11, " ALIAS_N("$12") ", $13) ON CONFLICT DO NOTHING",
+        "not_after, end_entity, subject_hash, spki_hash, alias, node)"
+        " VALUES(" CA_N("$1") ", $2, $3, $4, $5, $6, $7, $8, $9, CASE WHEN " ENTITY_SUBJECT(
+            "$9") " = $10 THEN substr($10, 1, 0) ELSE $10 END, $11, " ALIAS_N("$12") ", $13) ON "
+                                                                                     "CONFLICT DO "
+                                                                                     "NOTHING",
     [CMPSRV_ST_CERT_STATUS] = "UPDATE certificate SET status = $4, revoked_at = $5, reason = $6"
                               " WHERE ca = " CA_N("$1") " AND serial = $2 AND status = $3",
     [CMPSRV_ST_CERT_GET] = CERT_EACH "c.ca = " CA_N("$1") " AND c.serial = $2",
     [CMPSRV_ST_CERT_UNCONFIRMED] = CERT_UNCONFIRMED,
-    [CMPSRV_ST_CERT_KEY_TAKEN] = "SELECT 1 FROM certificate WHERE " BY_HASH(
-        "spki_hash", "$3") " AND " CERT_OF_ANOTHER " LIMIT 1",
-    [CMPSRV_ST_CERT_SUBJECT_TAKEN] = "SELECT 1 FROM certificate WHERE " BY_HASH(
-        "subject_hash", "$3") " AND " CERT_OF_ANOTHER " LIMIT 1",
+    [CMPSRV_ST_CERT_KEY_TAKEN] = "SELECT 1 FROM certificate c WHERE " BY_HASH(
+        "c.spki_hash", "$3") " AND " CERT_OF_ANOTHER " LIMIT 1",
+    [CMPSRV_ST_CERT_SUBJECT_TAKEN] =
+        "SELECT 1 FROM certificate c WHERE length(c.subject_hash) > 0 AND " BY_HASH(
+            "c.subject_hash",
+            "substr($3, 1, 16)") " AND " CERT_OF_ANOTHER
+                                 " UNION ALL SELECT 1 FROM end_entity e CROSS JOIN certificate c "
+                                 "WHERE " BY_HASH(
+                                     "e.subject_hash",
+                                     "$3") " AND c.end_entity = e.name AND length(c.subject_hash) "
+                                           "= 0 AND " CERT_OF_ANOTHER " LIMIT 1",
+    /* Before the end entity's becomes $2, or goes ($2 NULL). */
+    [CMPSRV_ST_CERT_KEEP_SUBJECT] = "UPDATE certificate SET subject_hash = " ENTITY_SUBJECT(
+        "$1") " WHERE end_entity = $1"
+              " AND length(subject_hash) = 0 AND EXISTS (SELECT 1 FROM end_entity WHERE name = $1"
+              " AND ($2 IS NULL OR subject_hash <> $2))",
     [CMPSRV_ST_CERT_OTHERS] = "SELECT 1 FROM certificate WHERE end_entity = $1 AND " NO_INDEX(
         "ca = " CA_N("$2")) " AND serial <> $3 AND status IN (1, 3) AND not_after >= $4"
                             " LIMIT 1",
@@ -325,28 +385,35 @@ static const char *const texts[CMPSRV_ST__COUNT] = {
               " FROM certificate c WHERE c.ca = " CA_N(
                   "$3") " AND c.serial = $4 ON CONFLICT DO NOTHING",
 
+    /* Under the number of its certificate, if that is nobody else's. */
     [CMPSRV_ST_TXN_INSERT] =
-        "INSERT INTO txn(alias, tid, version, state, ended_as, identity, kind, body_type,"
-        " cert_req_id, pvno, sender_nonce, mac_alg, ca_id, serial, request_hash, answer, "
-        "expires,"
-        " signer, must_confirm, node) VALUES($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12,"
-        " $13, $14, $15, $16, $17, $18, $19, $20) ON CONFLICT DO NOTHING",
+        "INSERT INTO txn(n, " TXN_DATA ") SELECT COALESCE((SELECT d.certificate FROM tid d"
+        " WHERE d.tid = $2 AND d.alias = " ALIAS_N(
+            "$1") " AND NOT EXISTS"
+                  " (SELECT 1 FROM txn WHERE n = d.certificate)),"
+                  " (SELECT CASE WHEN MIN(n) < 0 THEN MIN(n) - 1 ELSE -1 END FROM txn)),"
+                  " $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, "
+                  "$18, $19,"
+                  " $20 WHERE " TXN_N " IS NULL",
     [CMPSRV_ST_TXN_UPDATE] =
         "UPDATE txn SET version = $3 + 1, state = $4, ended_as = $5, identity = $6, kind = $7,"
         " body_type = $8, cert_req_id = $9, pvno = $10, sender_nonce = $11, mac_alg = $12,"
         " ca_id = $13, serial = $14, request_hash = $15, answer = $16, expires = $17, signer = "
         "$18,"
         " must_confirm = $19, node = $20"
-        " WHERE alias = $1 AND tid = $2 AND version = $3",
+        " WHERE n = " TXN_N " AND version = $3",
     [CMPSRV_ST_TXN_REPLACE] =
         "UPDATE txn SET version = version + 1, state = 3, ended_as = 7, expires = $4, node = $5"
         " WHERE serial = $1 AND ca_id = $2 AND alias = $3 AND state <> 3 AND state = 1"
         " AND (SELECT status FROM certificate WHERE ca = " CA_N("$2") " AND serial = $1) = 0",
-    [CMPSRV_ST_TXN_DELETE] = "DELETE FROM txn WHERE alias = $1 AND tid = $2 AND version = $3",
+    [CMPSRV_ST_TXN_DELETE] = "DELETE FROM txn WHERE n = " TXN_N " AND version = $3",
     /* One row in any case: NULLs where there is no transaction, and then whether it is spent. */
     [CMPSRV_ST_TXN_GET] =
-        "SELECT " TXN_COLS ", (SELECT 1 FROM tid WHERE tid = $2 AND alias = " ALIAS_N(
-            "$1") ") FROM (SELECT 1 AS one) o LEFT JOIN txn t ON t.alias = $1 AND t.tid = $2",
+        "SELECT " TXN_COLS ", o.used FROM (SELECT " TXN_APART " AS apart, (SELECT certificate"
+        " FROM tid WHERE tid = $2 AND alias = " ALIAS_N(
+            "$1") ") AS used) o"
+                  " LEFT JOIN txn t ON t.n = COALESCE(o.apart, o.used) AND t.tid = $2 AND t.alias "
+                  "= $1",
     [CMPSRV_ST_TXN_EXPIRED] =
         "SELECT " TXN_COLS " FROM txn t WHERE t.expires <= $1 ORDER BY t.expires LIMIT $2",
 

@@ -477,10 +477,9 @@ static void sqlite_close(CMPSRV_STORE *s)
     s->db = NULL;
 }
 
-static CMPSRV_COMMIT sqlite_transact(CMPSRV_STORE *s, CMPSRV_APPLY apply, void *arg,
-                                     CMPSRV_REFUSAL *why)
+static void sqlite_transact(CMPSRV_STORE *s, CMPSRV_COMMIT_JOB *job)
 {
-    return cmpsrv_sqlite_write(((SQLITE_STORE *)s->db)->writer, apply, arg, why);
+    cmpsrv_sqlite_write(((SQLITE_STORE *)s->db)->writer, job);
 }
 
 static void sqlite_stats(CMPSRV_STORE *s, CMPSRV_STORE_STATS *out)

@@ -61,8 +61,8 @@ CMPSRV_SQLITE_WRITER *cmpsrv_sqlite_writer_new(CMPSRV_STORE *s, CMPSRV_CONN *con
                                                CMPSRV_CONN *beside, CMPSRV_REFUSAL *why);
 /* Does what is queued, moves the WAL into the database, closes conn. */
 void cmpsrv_sqlite_writer_free(CMPSRV_SQLITE_WRITER *w);
-CMPSRV_COMMIT cmpsrv_sqlite_write(CMPSRV_SQLITE_WRITER *w, CMPSRV_APPLY apply, void *arg,
-                                  CMPSRV_REFUSAL *why);
+/* The operation `transact`. */
+void cmpsrv_sqlite_write(CMPSRV_SQLITE_WRITER *w, CMPSRV_COMMIT_JOB *job);
 void cmpsrv_sqlite_writer_stats(CMPSRV_SQLITE_WRITER *w,
                                 CMPSRV_STORE_STATS *out); /* w may be NULL */
 

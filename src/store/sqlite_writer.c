@@ -8,9 +8,7 @@
 
 #include "store/sqlite_local.h"
 
-#include <errno.h>
 #include <pthread.h>
-#include <semaphore.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
@@ -25,17 +23,6 @@
 #define ERASE_IDLE_MS     50   /* without work: then what was erased goes from the WAL, too */
 #define ERASE_MS          1000 /* at the latest; also how often it is tried */
 #define CLOSE_MS          200  /* how long closing waits for readers to leave the WAL */
-
-/* What a caller waits for, on its stack: the writer's from when it is queued until `told`. The
- * semaphore wakes its caller and nobody else, and not into the writer's lock. */
-typedef struct job_st {
-    CMPSRV_APPLY apply;
-    void *arg;
-    CMPSRV_REFUSAL why;
-    CMPSRV_COMMIT outcome;
-    sem_t told;
-    struct job_st *next;
-} JOB;
 
 struct cmpsrv_sqlite_writer_st {
     CMPSRV_STORE *store;
@@ -53,7 +40,7 @@ struct cmpsrv_sqlite_writer_st {
     pthread_mutex_t lock;
     pthread_cond_t work;
     /* under the lock: */
-    JOB *first, *last;
+    CMPSRV_COMMIT_JOB *first, *last;
     int stop;
     CMPSRV_STORE_STATS stats;
 };
@@ -73,13 +60,13 @@ static void roll_back(CMPSRV_SQLITE_WRITER *w)
 }
 
 /* Nothing of theirs may be touched after this. */
-static void tell(JOB **v, size_t n)
+static void tell(CMPSRV_COMMIT_JOB **v, size_t n)
 {
     for (size_t i = 0; i < n; i++)
-        sem_post(&v[i]->told);
+        v[i]->done(v[i]->arg);
 }
 
-static void fail_all(JOB **v, size_t n, const CMPSRV_REFUSAL *why)
+static void fail_all(CMPSRV_COMMIT_JOB **v, size_t n, const CMPSRV_REFUSAL *why)
 {
     for (size_t i = 0; i < n; i++) {
         v[i]->outcome = CMPSRV_COMMIT_FAILED;
@@ -95,14 +82,14 @@ static void undo_member(CMPSRV_SQLITE_WRITER *w)
         roll_back(w);
 }
 
-static void run_member(CMPSRV_TX *tx, JOB *job)
+static void run_member(CMPSRV_TX *tx, CMPSRV_COMMIT_JOB *job)
 {
     memset(&job->why, 0, sizeof(job->why));
-    job->outcome = job->apply(tx, job->arg, &job->why);
+    job->outcome = job->apply(tx, job->apply_arg, &job->why);
 }
 
 /* In a savepoint of its own, so that it can be undone without the others. */
-static void run_member_apart(CMPSRV_SQLITE_WRITER *w, CMPSRV_TX *tx, JOB *job)
+static void run_member_apart(CMPSRV_SQLITE_WRITER *w, CMPSRV_TX *tx, CMPSRV_COMMIT_JOB *job)
 {
     CMPSRV_CHAIN before = tx->chain;
 
@@ -112,7 +99,7 @@ static void run_member_apart(CMPSRV_SQLITE_WRITER *w, CMPSRV_TX *tx, JOB *job)
         roll_back(w);
         return;
     }
-    job->outcome = job->apply(tx, job->arg, &job->why);
+    job->outcome = job->apply(tx, job->apply_arg, &job->why);
     if (job->outcome == CMPSRV_COMMIT_DONE && has_transaction(w)) {
         if (cmpsrv_sqlite_run(w->conn, CMPSRV_ST_MEMBER_DONE, NULL, 0, NULL, NULL, &job->why) >= 0)
             return;
@@ -123,7 +110,7 @@ static void run_member_apart(CMPSRV_SQLITE_WRITER *w, CMPSRV_TX *tx, JOB *job)
 }
 
 /* Planted fault: answers what is not durable yet. 1 when it did, and nobody waits any more. */
-static int answer_before_commit(JOB **v, size_t n)
+static int answer_before_commit(CMPSRV_COMMIT_JOB **v, size_t n)
 {
     const struct timespec a_little = {0, 20000000};
 
@@ -154,8 +141,8 @@ static void count_group(CMPSRV_SQLITE_WRITER *w, size_t n)
     pthread_mutex_unlock(&w->lock);
 }
 
-static GROUP_END end_group(CMPSRV_SQLITE_WRITER *w, const CMPSRV_TX *tx, JOB **v, size_t n,
-                           CMPSRV_REFUSAL *why)
+static GROUP_END end_group(CMPSRV_SQLITE_WRITER *w, const CMPSRV_TX *tx, CMPSRV_COMMIT_JOB **v,
+                           size_t n, CMPSRV_REFUSAL *why)
 {
     size_t done = 0;
     int told;
@@ -181,7 +168,7 @@ static GROUP_END end_group(CMPSRV_SQLITE_WRITER *w, const CMPSRV_TX *tx, JOB **v
 
 /* A savepoint costs a copy of every page that its member touches, and nearly all members come
  * through: so a group goes without first, and with them only when a member has to be undone. */
-static GROUP_END try_group(CMPSRV_SQLITE_WRITER *w, JOB **v, size_t n, int apart)
+static GROUP_END try_group(CMPSRV_SQLITE_WRITER *w, CMPSRV_COMMIT_JOB **v, size_t n, int apart)
 {
     CMPSRV_TX tx = {.store = w->store, .conn = w->conn, .chain = w->chain};
     CMPSRV_REFUSAL why = {0};
@@ -214,7 +201,7 @@ static GROUP_END try_group(CMPSRV_SQLITE_WRITER *w, JOB **v, size_t n, int apart
     return end;
 }
 
-static void run_group(CMPSRV_SQLITE_WRITER *w, JOB **v, size_t n)
+static void run_group(CMPSRV_SQLITE_WRITER *w, CMPSRV_COMMIT_JOB **v, size_t n)
 {
     GROUP_END end = try_group(w, v, n, 0);
 
@@ -292,7 +279,7 @@ static void wait_for_work(CMPSRV_SQLITE_WRITER *w)
 }
 
 /* How much was taken; *stop is set when there will be no more. */
-static size_t take_jobs(CMPSRV_SQLITE_WRITER *w, JOB *v[MAX_GROUP], int *stop)
+static size_t take_jobs(CMPSRV_SQLITE_WRITER *w, CMPSRV_COMMIT_JOB *v[MAX_GROUP], int *stop)
 {
     size_t n = 0;
 
@@ -330,7 +317,7 @@ static void begin_group(CMPSRV_SQLITE_WRITER *w, size_t n)
 static void *write_all(void *arg)
 {
     CMPSRV_SQLITE_WRITER *w = arg;
-    JOB *v[MAX_GROUP];
+    CMPSRV_COMMIT_JOB *v[MAX_GROUP];
     size_t n;
     int stop;
 
@@ -348,30 +335,18 @@ static void *write_all(void *arg)
     }
 }
 
-CMPSRV_COMMIT cmpsrv_sqlite_write(CMPSRV_SQLITE_WRITER *w, CMPSRV_APPLY apply, void *arg,
-                                  CMPSRV_REFUSAL *why)
+void cmpsrv_sqlite_write(CMPSRV_SQLITE_WRITER *w, CMPSRV_COMMIT_JOB *job)
 {
-    JOB job = {.apply = apply, .arg = arg};
-
-    if (sem_init(&job.told, 0, 0) != 0) {
-        cmpsrv_fail(why, "store: no semaphore");
-        return CMPSRV_COMMIT_FAILED;
-    }
+    job->next = NULL;
     pthread_mutex_lock(&w->lock);
     if (w->first == NULL)
-        w->first = &job;
+        w->first = job;
     else
-        w->last->next = &job;
-    w->last = &job;
+        w->last->next = job;
+    w->last = job;
     w->stats.queued++;
     pthread_cond_signal(&w->work);
     pthread_mutex_unlock(&w->lock);
-    while (sem_wait(&job.told) != 0 && errno == EINTR)
-        continue;
-    sem_destroy(&job.told);
-    if (job.outcome == CMPSRV_COMMIT_REFUSED || job.outcome == CMPSRV_COMMIT_FAILED)
-        cmpsrv_refuse(why, job.why.reason, "%s", job.why.detail);
-    return job.outcome;
 }
 
 void cmpsrv_sqlite_writer_stats(CMPSRV_SQLITE_WRITER *w, CMPSRV_STORE_STATS *out)

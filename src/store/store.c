@@ -8,6 +8,8 @@
 
 #include "store/store_local.h"
 
+#include <errno.h>
+#include <semaphore.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -158,13 +160,47 @@ void cmpsrv_store_derive_key(const CMPSRV_STORE *s, const char *purpose,
 /* ---- writes ------------------------------------------------------------------------------------
  */
 
+static void start(CMPSRV_STORE *s, CMPSRV_APPLY apply, void *arg, CMPSRV_COMMIT_JOB *job)
+{
+    job->apply = apply;
+    job->apply_arg = arg;
+    memset(&job->why, 0, sizeof(job->why));
+    if (!s->read_only) {
+        s->ops->transact(s, job);
+        return;
+    }
+    job->outcome = CMPSRV_COMMIT_FAILED;
+    cmpsrv_fail(&job->why, "store: opened for reading only");
+    job->done(job->arg);
+}
+
+static void wake(void *arg)
+{
+    sem_post(arg);
+}
+
 static CMPSRV_COMMIT transact(CMPSRV_STORE *s, CMPSRV_APPLY apply, void *arg, CMPSRV_REFUSAL *why)
 {
-    if (s->read_only) {
-        cmpsrv_fail(why, "store: opened for reading only");
+    sem_t told;
+    CMPSRV_COMMIT_JOB job = {.done = wake, .arg = &told};
+
+    if (sem_init(&told, 0, 0) != 0) {
+        cmpsrv_fail(why, "store: no semaphore");
         return CMPSRV_COMMIT_FAILED;
     }
-    return s->ops->transact(s, apply, arg, why);
+    start(s, apply, arg, &job);
+    while (sem_wait(&told) != 0 && errno == EINTR)
+        continue;
+    sem_destroy(&told);
+    if (job.outcome == CMPSRV_COMMIT_REFUSED || job.outcome == CMPSRV_COMMIT_FAILED)
+        cmpsrv_refuse(why, job.why.reason, "%s", job.why.detail);
+    return job.outcome;
+}
+
+void cmpsrv_store_commit_start(CMPSRV_STORE *s, const CMPSRV_CHANGES *changes,
+                               CMPSRV_COMMIT_JOB *job)
+{
+    start(s, cmpsrv_changes_apply, (void *)(uintptr_t)changes, job);
 }
 
 CMPSRV_COMMIT cmpsrv_store_commit(CMPSRV_STORE *s, const CMPSRV_CHANGES *changes,

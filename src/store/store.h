@@ -44,6 +44,24 @@ void cmpsrv_store_derive_key(const CMPSRV_STORE *s, const char *purpose,
 CMPSRV_COMMIT cmpsrv_store_commit(CMPSRV_STORE *s, const CMPSRV_CHANGES *changes,
                                   CMPSRV_REFUSAL *why);
 
+/* A commit that nobody waits for. The caller's memory, which it shall not touch until done(arg) is
+ * called: once, with outcome and why as above, on a thread of the store, which it must not keep
+ * waiting; perhaps before cmpsrv_store_commit_start() has returned. */
+struct cmpsrv_tx_st;
+typedef struct cmpsrv_commit_job_st {
+    void (*done)(void *arg);
+    void *arg;
+    CMPSRV_COMMIT outcome;
+    CMPSRV_REFUSAL why;
+    /* the store's: */
+    CMPSRV_COMMIT (*apply)(struct cmpsrv_tx_st *tx, void *arg, CMPSRV_REFUSAL *why);
+    void *apply_arg;
+    struct cmpsrv_commit_job_st *next;
+} CMPSRV_COMMIT_JOB;
+/* The caller sets done and arg. The list stays as it is until then. */
+void cmpsrv_store_commit_start(CMPSRV_STORE *s, const CMPSRV_CHANGES *changes,
+                               CMPSRV_COMMIT_JOB *job);
+
 /* ---- reads: 1 found, 0 not there, -1 the store failed (*why, if not NULL). Any thread. ----------
  */
 

@@ -48,6 +48,7 @@ typedef enum {
     CMPSRV_ST_CERT_UNCONFIRMED,
     CMPSRV_ST_CERT_KEY_TAKEN,
     CMPSRV_ST_CERT_SUBJECT_TAKEN,
+    CMPSRV_ST_CERT_KEEP_SUBJECT,
     CMPSRV_ST_CERT_OTHERS,
     CMPSRV_ST_CERT_EACH_SERIAL,
     CMPSRV_ST_CERT_EACH_ENTITY,
@@ -133,7 +134,7 @@ typedef struct {
 
 /* What a change is applied with. chain is a copy: the owner of the connection keeps it only when
  * the database has committed. */
-typedef struct {
+typedef struct cmpsrv_tx_st {
     CMPSRV_STORE *store;
     CMPSRV_CONN *conn;
     CMPSRV_CHAIN chain;
@@ -162,8 +163,8 @@ struct cmpsrv_store_ops {
     /* Opens or makes the database, migrates it, fills s->store_id. 1/0. */
     int (*open)(CMPSRV_STORE *s, const char *where, CMPSRV_REFUSAL *why);
     void (*close)(CMPSRV_STORE *s);
-    /* Runs apply in a transaction and returns when its outcome is durable. */
-    CMPSRV_COMMIT (*transact)(CMPSRV_STORE *s, CMPSRV_APPLY apply, void *arg, CMPSRV_REFUSAL *why);
+    /* Runs job->apply in a transaction, and calls job->done when its outcome is durable. */
+    void (*transact)(CMPSRV_STORE *s, CMPSRV_COMMIT_JOB *job);
     /* Borrows a connection for reading. */
     CMPSRV_CONN *(*reader)(CMPSRV_STORE *s, CMPSRV_REFUSAL *why);
     void (*release)(CMPSRV_STORE *s, CMPSRV_CONN *conn);

@@ -398,6 +398,90 @@ static void test_by_subject(void)
     place_free(&p);
 }
 
+/* ---- the subject of a certificate, which is its end entity's until that has another ------------
+ */
+
+static void set_entity(CMPSRV_END_ENTITY_ROW *e, unsigned subject, int64_t at)
+{
+    strcpy(e->name, "ann");
+    strcpy(e->end_entity_profile, "EMPTY");
+    cmpsrv_bytes_set(&e->subject, cmpsrv_slice("\x30\x00", 2));
+    memset(e->subject_hash, 0, CMPSRV_HASH);
+    number_to(e->subject_hash, CMPSRV_HASH_KEPT, subject);
+    e->status = CMPSRV_ENTITY_GENERATED;
+    e->updated_at = at;
+}
+
+/* Of ann's certificate, number 1. */
+static unsigned subject_of(CMPSRV_STORE *s)
+{
+    CMPSRV_CERT_ROW row = {0};
+    unsigned char serial[20];
+    unsigned subject;
+
+    number_to(serial, 20, 1);
+    CU_ASSERT_EQUAL(cmpsrv_store_cert_get(s, CA, cmpsrv_slice(serial, 20), &row, NULL), 1);
+    subject = row.subject_hash[CMPSRV_HASH_KEPT - 1];
+    cmpsrv_cert_row_clear(&row);
+    return subject;
+}
+
+static int is_unconfirmed(CMPSRV_STORE *s, unsigned subject)
+{
+    unsigned char identity[CMPSRV_HASH], key[CMPSRV_HASH] = {0}, hash[CMPSRV_HASH] = {0};
+    CMPSRV_CERT_ROW row = {0};
+    int found;
+
+    memset(identity, 'i', sizeof(identity));
+    number_to(key, CMPSRV_HASH_KEPT, 1);
+    number_to(hash, CMPSRV_HASH_KEPT, subject);
+    found = cmpsrv_store_cert_unconfirmed(s, "factory", CA, identity, key, hash, 1, &row, NULL);
+    cmpsrv_cert_row_clear(&row);
+    return found;
+}
+
+/* A change of the end entity, and what the certificate's subject is after it. */
+static void test_subject_kept(void)
+{
+    static const CMPSRV_CHANGE_TYPE types[] = {
+        CMPSRV_CHANGE_ENTITY_UPSERT, CMPSRV_CHANGE_ENTITY_UPDATE, CMPSRV_CHANGE_ENTITY_DELETE};
+
+    for (size_t i = 0; i < CMPSRV_ARRAY_SIZE(types); i++) {
+        PLACE p;
+        CMPSRV_STORE *s = open_new(&p);
+        CMPSRV_CHANGES c = {0};
+        CMPSRV_CERT_ROW *r;
+        CMPSRV_CHANGE *ch;
+
+        set_entity(&cmpsrv_changes_add(&c, CMPSRV_CHANGE_ENTITY_UPSERT)->u.entity, 7, 100);
+        r = add_cert(&c, CMPSRV_CHANGE_CERT_INSERT, 1);
+        strcpy(r->end_entity, "ann");
+        number_to(r->subject_hash, CMPSRV_HASH_KEPT, 7);
+        add_txn(&c, CMPSRV_CHANGE_TXN_INSERT, 1, 1);
+        CU_ASSERT_EQUAL(commit(s, &c), CMPSRV_COMMIT_DONE);
+        CU_ASSERT_EQUAL(ask(&p, "SELECT length(subject_hash) FROM certificate"), 0);
+        set_entity(&cmpsrv_changes_add(&c, CMPSRV_CHANGE_ENTITY_UPSERT)->u.entity, 7, 101);
+        CU_ASSERT_EQUAL(commit(s, &c), CMPSRV_COMMIT_DONE); /* the same */
+        for (int changed = 0; changed < 2; changed++) {
+            CU_ASSERT_EQUAL(ask(&p, "SELECT length(subject_hash) FROM certificate"), 16 * changed);
+            CU_ASSERT_EQUAL(subject_of(s), 7);
+            CU_ASSERT_EQUAL(taken(s, CA, "bob", 2, 7, SUBJECT), SUBJECT);
+            CU_ASSERT_EQUAL(taken(s, CA, "ann", 2, 7, SUBJECT), 0);
+            CU_ASSERT_EQUAL(taken(s, CA, "bob", 2, 8, SUBJECT), 0);
+            CU_ASSERT_EQUAL(is_unconfirmed(s, 7), 1);
+            CU_ASSERT_EQUAL(is_unconfirmed(s, 8), 0);
+            if (changed == 0) {
+                ch = cmpsrv_changes_add(&c, types[i]);
+                set_entity(&ch->u.entity, 8, 102);
+                ch->u.entity_seen = 101;
+                CU_ASSERT_EQUAL(commit(s, &c), CMPSRV_COMMIT_DONE);
+            }
+        }
+        cmpsrv_store_free(s);
+        place_free(&p);
+    }
+}
+
 TEST_MAIN("entity", TEST(test_entity_row), TEST(test_upsert_owner), TEST(test_upsert_code),
           TEST(test_use), TEST(test_use_races), TEST(test_attempts), TEST(test_taken),
-          TEST(test_unique_races), TEST(test_by_subject))
+          TEST(test_unique_races), TEST(test_by_subject), TEST(test_subject_kept))

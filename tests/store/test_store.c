@@ -325,7 +325,7 @@ static void test_plans(void)
 {
     PLACE p;
     CMPSRV_STORE *s = open_new(&p);
-    char plan[512];
+    char plan[1024];
 
     plan_of(p.path, CMPSRV_ST_CERT_UNCONFIRMED, plan, sizeof(plan));
     CU_ASSERT_PTR_NOT_NULL(strstr(plan, "c USING INDEX certificate_spki"));
@@ -333,9 +333,21 @@ static void test_plans(void)
     plan_of(p.path, CMPSRV_ST_TXN_REPLACE, plan, sizeof(plan));
     CU_ASSERT_PTR_NOT_NULL(strstr(plan, "txn USING INDEX txn_open (serial=? AND ca_id=?)"));
     plan_of(p.path, CMPSRV_ST_CERT_KEY_TAKEN, plan, sizeof(plan));
-    CU_ASSERT_PTR_NOT_NULL(strstr(plan, "certificate USING INDEX certificate_spki (<expr>=?)"));
+    CU_ASSERT_PTR_NOT_NULL(strstr(plan, "c USING INDEX certificate_spki (<expr>=?)"));
     plan_of(p.path, CMPSRV_ST_CERT_SUBJECT_TAKEN, plan, sizeof(plan));
-    CU_ASSERT_PTR_NOT_NULL(strstr(plan, "certificate USING INDEX certificate_subject (<expr>=?)"));
+    CU_ASSERT_PTR_NOT_NULL(strstr(plan, "c USING INDEX certificate_subject (<expr>=?)"));
+    CU_ASSERT_PTR_NOT_NULL(strstr(plan, "e USING INDEX end_entity_subject (<expr>=?)"));
+    CU_ASSERT_PTR_NOT_NULL(strstr(plan, "c USING INDEX certificate_end_entity (end_entity=?)"));
+    plan_of(p.path, CMPSRV_ST_ENTITY_BY_SUBJECT, plan, sizeof(plan));
+    CU_ASSERT_PTR_NOT_NULL(strstr(plan, "e USING INDEX end_entity_subject (<expr>=?)"));
+    plan_of(p.path, CMPSRV_ST_CERT_KEEP_SUBJECT, plan, sizeof(plan));
+    CU_ASSERT_PTR_NOT_NULL(
+        strstr(plan, "certificate USING INDEX certificate_end_entity (end_entity=?)"));
+    plan_of(p.path, CMPSRV_ST_TXN_GET, plan, sizeof(plan));
+    CU_ASSERT_PTR_NOT_NULL(strstr(plan, "txn USING COVERING INDEX txn_apart (tid=? AND alias=?"));
+    CU_ASSERT_PTR_NOT_NULL(strstr(plan, "tid USING PRIMARY KEY (tid=? AND alias=?)"));
+    CU_ASSERT_PTR_NOT_NULL(strstr(plan, "t USING INTEGER PRIMARY KEY (rowid=?)"));
+    CU_ASSERT_PTR_NULL(strstr(plan, "SCAN t"));
     cmpsrv_store_free(s);
     place_free(&p);
 }
@@ -503,8 +515,8 @@ static void test_open_refuses(void)
     s = open_new(&p);
     cmpsrv_store_free(s);
     CU_ASSERT(tamper(p.path, "UPDATE meta SET schema_version = 99"));
-    check_refused(p.url, 0, "99", "up to 6");
-    check_refused(p.url, 1, "99", "up to 6");
+    check_refused(p.url, 0, "99", "up to 7");
+    check_refused(p.url, 1, "99", "up to 7");
     place_free(&p);
 }
 
@@ -521,10 +533,10 @@ static void test_migration(void)
     CU_ASSERT(tamper(p.path, "INSERT INTO meta VALUES(1, x'000102030405060708090a0b0c0d0e0f');"
                              "INSERT INTO end_entity VALUES('old', x'3000', x'00', x'00', '', '',"
                              " 10, 1)"));
-    check_refused(p.url, 1, "cmp-admin store migrate", "needs 6");
+    check_refused(p.url, 1, "cmp-admin store migrate", "needs 7");
     s = open_at(p.url, NULL);
     CU_ASSERT_PTR_NOT_NULL_FATAL(s);
-    CU_ASSERT_EQUAL(ask(&p, "SELECT schema_version FROM meta WHERE hex(store_id) LIKE '0001%'"), 6);
+    CU_ASSERT_EQUAL(ask(&p, "SELECT schema_version FROM meta WHERE hex(store_id) LIKE '0001%'"), 7);
     CU_ASSERT_EQUAL(ask(&p, "SELECT count(*) FROM end_entity WHERE name = 'old' AND attempts = 0"
                             " AND remaining = 0 AND code_kind = 0"),
                     1);
@@ -563,7 +575,7 @@ static void test_migration_from_4(void)
         " zeroblob(16), NULL, zeroblob(32), NULL, zeroblob(32), NULL, 9, 1, NULL;"));
     s = open_at(p.url, NULL);
     CU_ASSERT_PTR_NOT_NULL_FATAL(s);
-    CU_ASSERT_EQUAL(ask(&p, "SELECT schema_version FROM meta"), 6);
+    CU_ASSERT_EQUAL(ask(&p, "SELECT schema_version FROM meta"), 7);
     CU_ASSERT_EQUAL(ask(&p, "SELECT count(*) FROM end_entity WHERE alias = '' AND san IS NULL AND"
                             " updated_at = 5"),
                     3);
@@ -716,6 +728,121 @@ static void test_migration_from_5(void)
     place_free(&p);
 }
 
+/* A transaction stands under the number of its certificate, or apart. Who asks sees no difference.
+ */
+static int64_t number_of(const PLACE *p, unsigned id)
+{
+    char sql[128];
+
+    snprintf(sql, sizeof(sql), "SELECT n FROM txn WHERE hex(tid) LIKE '%%000000%02X'", id);
+    return ask(p, sql);
+}
+
+static int version_of(CMPSRV_STORE *s, unsigned id)
+{
+    unsigned char tid[16];
+    CMPSRV_TXN t = {0};
+    int found = cmpsrv_store_txn_get(s, "factory", tid_of(id, tid), &t, NULL, NULL);
+
+    int version = (int)t.version;
+
+    CU_ASSERT(found != 1 || t.tid[15] == id);
+    cmpsrv_txn_clear(&t);
+    return found == 1 ? version : found;
+}
+
+static CMPSRV_COMMIT change_txn(CMPSRV_STORE *s, CMPSRV_CHANGE_TYPE type, unsigned id,
+                                int64_t version)
+{
+    CMPSRV_CHANGES c = {0};
+
+    add_txn(&c, type, id, version);
+    return commit(s, &c);
+}
+
+static void test_txn_number(void)
+{
+    const CMPSRV_CHANGE_TYPE ADD = CMPSRV_CHANGE_TXN_INSERT, SET = CMPSRV_CHANGE_TXN_UPDATE;
+    PLACE p;
+    CMPSRV_STORE *s = open_new(&p);
+    CMPSRV_CHANGES c = {0};
+    unsigned char tid[16];
+
+    CU_ASSERT_EQUAL(change_txn(s, ADD, 0x12, 1), CMPSRV_COMMIT_DONE); /* without a certificate */
+    CU_ASSERT_EQUAL(issue(s, 0x10), CMPSRV_COMMIT_DONE);
+    CU_ASSERT_EQUAL(issue(s, 0x11), CMPSRV_COMMIT_DONE);
+    CU_ASSERT_EQUAL(change_txn(s, ADD, 0x13, 1), CMPSRV_COMMIT_DONE);
+    number_to(add_cert(&c, CMPSRV_CHANGE_TID_SPENT, 0x14)->serial, 20, 0x10); /* one that shares */
+    add_txn(&c, ADD, 0x14, 1);
+    CU_ASSERT_EQUAL(commit(s, &c), CMPSRV_COMMIT_DONE);
+    CU_ASSERT_EQUAL(number_of(&p, 0x10), 1);
+    CU_ASSERT_EQUAL(number_of(&p, 0x11), 2);
+    CU_ASSERT_EQUAL(number_of(&p, 0x12), -1);
+    CU_ASSERT_EQUAL(number_of(&p, 0x13), -2);
+    CU_ASSERT_EQUAL(number_of(&p, 0x14), -3);
+
+    for (unsigned id = 0x10; id < 0x15; id++) {
+        CU_ASSERT_EQUAL(change_txn(s, ADD, id, 1), CMPSRV_COMMIT_CONFLICT);
+        CU_ASSERT_EQUAL(change_txn(s, SET, id, 2), CMPSRV_COMMIT_CONFLICT);
+        CU_ASSERT_EQUAL(change_txn(s, SET, id, 1), CMPSRV_COMMIT_DONE);
+        CU_ASSERT_EQUAL(version_of(s, id), 2);
+    }
+    CU_ASSERT_EQUAL(issue(s, 0x12), CMPSRV_COMMIT_CONFLICT); /* it was faster */
+    CU_ASSERT_EQUAL(tid_used(s, "factory", tid_of(0x12, tid)), 0);
+    strcpy(add_txn(&c, ADD, 0x10, 1)->alias, "line");
+    CU_ASSERT_EQUAL(commit(s, &c), CMPSRV_COMMIT_DONE);
+    CU_ASSERT_EQUAL(version_of(s, 0x10), 2);
+    for (unsigned id = 0x10; id < 0x15; id++) {
+        CU_ASSERT_EQUAL(change_txn(s, CMPSRV_CHANGE_TXN_DELETE, id, 1), CMPSRV_COMMIT_CONFLICT);
+        CU_ASSERT_EQUAL(change_txn(s, CMPSRV_CHANGE_TXN_DELETE, id, 2), CMPSRV_COMMIT_DONE);
+        CU_ASSERT_EQUAL(version_of(s, id), 0);
+        CU_ASSERT_EQUAL(tid_used(s, "factory", tid_of(id, tid)), id != 0x12 && id != 0x13);
+    }
+    CU_ASSERT_EQUAL(ask(&p, "SELECT count(*) FROM txn WHERE alias = 'line' AND n = -4"), 1);
+    cmpsrv_store_free(s);
+    place_free(&p);
+}
+
+/* Version 6: transactions under way go on, and stand apart. */
+static void test_migration_from_6(void)
+{
+    PLACE p;
+    CMPSRV_STORE *s;
+    unsigned char tid[16];
+
+    place_new(&p);
+    for (int i = 0; i < 6; i++)
+        CU_ASSERT(tamper(p.path, cmpsrv_migrations[i].sql));
+    CU_ASSERT(tamper(
+        p.path,
+        "INSERT INTO meta VALUES(6, x'000102030405060708090a0b0c0d0e0f');"
+        "INSERT INTO ca(id, name) VALUES(CAST('caaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa' AS BLOB), 'C');"
+        "INSERT INTO alias(name) VALUES('factory');"
+        "INSERT INTO certificate SELECT 1, 1, x'01', x'3000', 0, 500, 0, 0, 9000, 'device',"
+        " zeroblob(16), zeroblob(16), 1, 1;"
+        "INSERT INTO tid SELECT x'40404040404040404040404000000001', 1, 1;"
+        "INSERT INTO txn SELECT 'factory', x'40404040404040404040404000000001', 7, 1, 0,"
+        " zeroblob(32), 1, 0, 0, 2, zeroblob(16), NULL, id, x'01', zeroblob(32), x'01', 9000, 1,"
+        " NULL, 0 FROM ca;"
+        "INSERT INTO txn SELECT 'factory', x'40404040404040404040404000000002', 1, 1, 0,"
+        " zeroblob(32), 1, 0, 0, 2, zeroblob(16), NULL, id, NULL, zeroblob(32), x'01', 8000, 1,"
+        " NULL, 0 FROM ca;"));
+    s = open_at(p.url, NULL);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(s);
+    CU_ASSERT_FATAL(cmpsrv_store_ca_register(s, CA, "Test CA", NULL));
+    CU_ASSERT_EQUAL(cmpsrv_store_check(s, NULL), 1);
+    CU_ASSERT_EQUAL(ask(&p, "SELECT count(*) FROM txn WHERE n < 0"), 2);
+    CU_ASSERT_EQUAL(version_of(s, 1), 7);
+    CU_ASSERT_EQUAL(version_of(s, 2), 1);
+    CU_ASSERT_EQUAL(tid_used(s, "factory", tid_of(1, tid)), 1);
+    CU_ASSERT_EQUAL(change_txn(s, CMPSRV_CHANGE_TXN_UPDATE, 1, 7), CMPSRV_COMMIT_DONE);
+    CU_ASSERT_EQUAL(version_of(s, 1), 8);
+    CU_ASSERT_EQUAL(issue(s, 0x20), CMPSRV_COMMIT_DONE);
+    CU_ASSERT_EQUAL(number_of(&p, 0x20), 2);
+    cmpsrv_store_free(s);
+    place_free(&p);
+}
+
 /* ---- what it takes -----------------------------------------------------------------------------
  */
 
@@ -734,7 +861,7 @@ static void *fill(void *arg)
         CMPSRV_CHANGES c = {0};
 
         typical_issuance(&c, &r);
-        f->der += c.v[c.n - 1].u.cert.der.n;
+        f->der += c.v[1].u.cert.der.n;
         if (commit(f->store, &c) != CMPSRV_COMMIT_DONE)
             abort();
     }
@@ -817,5 +944,6 @@ TEST_MAIN("store", TEST(test_cert_insert), TEST(test_cert_status), TEST(test_txn
           TEST(test_entity), TEST(test_all_or_nothing), TEST(test_cert_get), TEST(test_unconfirmed),
           TEST(test_replace), TEST(test_plans), TEST(test_walks), TEST(test_ca),
           TEST(test_derive_key), TEST(test_open_refuses), TEST(test_migration),
-          TEST(test_migration_from_4), TEST(test_migration_from_5),
-          TEST(test_migration_all_or_nothing), TEST(test_size), TEST(test_backup_and_check))
+          TEST(test_migration_from_4), TEST(test_migration_from_5), TEST(test_migration_from_6),
+          TEST(test_txn_number), TEST(test_migration_all_or_nothing), TEST(test_size),
+          TEST(test_backup_and_check))

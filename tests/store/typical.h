@@ -111,14 +111,12 @@ static inline char *typical_record(const CMPSRV_CERT_ROW *c)
 static inline void typical_issuance(CMPSRV_CHANGES *c, TYPICAL_RANDOM *r)
 {
     CMPSRV_CERT_ROW cert = {0};
-    CMPSRV_CHANGE *ch;
 
     typical_certificate(&cert, r, cmpsrv_time_now());
     typical_entity(&cmpsrv_changes_add(c, CMPSRV_CHANGE_ENTITY_UPSERT)->u.entity, &cert);
+    cmpsrv_changes_add(c, CMPSRV_CHANGE_CERT_INSERT)->u.cert = cert;
     typical_txn(&cmpsrv_changes_add(c, CMPSRV_CHANGE_TXN_INSERT)->u.txn, &cert);
     cmpsrv_changes_add(c, CMPSRV_CHANGE_AUDIT)->u.audit = typical_record(&cert);
-    ch = cmpsrv_changes_add(c, CMPSRV_CHANGE_CERT_INSERT);
-    ch->u.cert = cert;
 }
 
 static inline int typical_forget(void *arg, const CMPSRV_TXN *row)
