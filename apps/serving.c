@@ -97,31 +97,40 @@ static void reload(SERVING *s)
 /* ---- what http calls ---------------------------------------------------------------------------
  */
 
-static int handle_message(void *arg, const char *path, const unsigned char *req, size_t req_len,
-                          unsigned char **rsp, size_t *rsp_len, int *status)
+static void go_on(void *call)
 {
-    return CMPSRV_process(((SERVING *)arg)->srv, path, req, req_len, rsp, rsp_len, status);
+    cmpsrv_http_again(call);
 }
 
-static int handle_admin(void *arg, const char *path, const unsigned char *req, size_t req_len,
-                        unsigned char **rsp, size_t *rsp_len, int *status)
+static int handle_message(void *arg, CMPSRV_HTTP_CALL *call)
+{
+    CMPSRV_REQUEST *req = call->state;
+
+    call->status = 503;
+    if (req == NULL)
+        req = cmpsrv_request_new(((SERVING *)arg)->srv, call->path, call->body, go_on, call);
+    if ((call->state = req) == NULL)
+        return 0;
+    if (!cmpsrv_request_run(req))
+        return CMPSRV_HTTP_WAITS;
+    return cmpsrv_request_end(req, &call->answer, &call->status);
+}
+
+static int handle_admin(void *arg, CMPSRV_HTTP_CALL *call)
 {
     SERVING *s = arg;
-    const ADMIN_PAGE *page = admin_page(path);
+    const ADMIN_PAGE *page = admin_page(call->path);
     CMPSRV_JSON out = {0};
     int ok;
 
-    (void)req;
-    (void)req_len;
-    if (page == NULL) {
-        *status = 404;
+    call->status = 404;
+    if (page == NULL)
         return 0;
-    }
     ok = page->answer(s->srv, s->http, &out);
-    *status = 503;
-    *rsp_len = out.n;
-    *rsp = (unsigned char *)cmpsrv_json_finish(&out);
-    return ok && *rsp != NULL;
+    call->status = 503;
+    call->answer.n = out.n;
+    call->answer.p = (unsigned char *)cmpsrv_json_finish(&out);
+    return ok && call->answer.p != NULL;
 }
 
 static void handle_tick(void *arg)
@@ -141,7 +150,7 @@ static void handle_tick(void *arg)
 /* ---- serving -----------------------------------------------------------------------------------
  */
 
-/* As many workers as make groups for the store's commits while cryptography keeps the cores busy.
+/* Workers wait for nobody but a key's token and the disk that they read from: a few for each core.
  */
 static unsigned count_workers(const CMPSRV_CONF_SERVER *conf)
 {
@@ -149,7 +158,7 @@ static unsigned count_workers(const CMPSRV_CONF_SERVER *conf)
 
     if (conf->workers > 0)
         return (unsigned)conf->workers;
-    return (unsigned)(cores > 0 ? cores : 1) * 16;
+    return (unsigned)(cores > 0 ? cores : 1) * 4;
 }
 
 static int listen_one(SERVING *s, CMPSRV_HTTP_SERVICE service, const char *url, size_t i)

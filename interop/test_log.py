@@ -41,7 +41,7 @@ def test_json(make_server, keys):
             "event": "issued", "level": "info"}.items() <= granted.items()
     assert re.fullmatch("[0-9a-f]{40}", granted["serial"]) and re.fullmatch("[0-9a-f]{32}", granted["transactionID"])
     stages = ["alias", "decode", "unwrap", "transaction", "resolve", "authenticate", "decide", "perform", "respond",
-              "protect", "commit"]
+              "protect", "collect", "commit"]
     assert [k for k in granted if k.startswith("ms.")] == ["ms." + s for s in stages]
     assert all(isinstance(granted["ms." + s], float) or granted["ms." + s] == 0 for s in stages)
     assert granted["ms.authenticate"] > 0 and granted["ms.commit"] > 0

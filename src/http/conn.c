@@ -269,10 +269,10 @@ void cmpsrv_http_conn_answer(CMPSRV_HTTP_JOB *job)
 
     if (c != NULL) {
         c->job = NULL;
-        if (job->answer.p != NULL)
-            answer_body(c, job->status, &job->answer);
+        if (job->call.answer.p != NULL)
+            answer_body(c, job->call.status, &job->call.answer);
         else
-            answer_error(c, job->status);
+            answer_error(c, job->call.status);
     }
     cmpsrv_http_job_free(job);
 }

@@ -18,11 +18,23 @@ typedef struct cmpsrv_http_st CMPSRV_HTTP;
 /* What a listener serves. CMP: POST of application/pkixcmp. ADMIN: GET, answers in text. */
 typedef enum { CMPSRV_HTTP_CMP, CMPSRV_HTTP_ADMIN, CMPSRV_HTTP__SERVICES } CMPSRV_HTTP_SERVICE;
 
-/* Answers one request, on a worker thread: 1 with *rsp (OPENSSL_malloc'ed) for a 200, or 0 with
- * *status, and for ADMIN *rsp if it is not NULL. The shape of CMPSRV_process. */
-typedef int (*CMPSRV_HTTP_HANDLER)(void *arg, const char *path, const unsigned char *req,
-                                   size_t req_len, unsigned char **rsp, size_t *rsp_len,
-                                   int *status);
+/* One request while it is answered. */
+typedef struct cmpsrv_http_call_st {
+    const char *path;
+    CMPSRV_SLICE body; /* p is not NULL */
+    CMPSRV_BYTES answer;
+    int status;
+    void *state; /* the handler's own, NULL at first */
+} CMPSRV_HTTP_CALL;
+
+/* Answers one request, on a worker thread: 1 with `answer` for a 200, or 0 with `status`, and for
+ * ADMIN `answer` if there is one. CMPSRV_HTTP_WAITS: not yet, somebody will call
+ * cmpsrv_http_again(), and has perhaps: the call is not the handler's any more. */
+#define CMPSRV_HTTP_WAITS (-1)
+typedef int (*CMPSRV_HTTP_HANDLER)(void *arg, CMPSRV_HTTP_CALL *call);
+/* From any thread, once for each CMPSRV_HTTP_WAITS: the handler is called again, by whatever worker
+ * is free. */
+void cmpsrv_http_again(CMPSRV_HTTP_CALL *call);
 
 typedef struct cmpsrv_http_options_st {
     CMPSRV_HTTP_HANDLER handler, admin; /* of each service */
@@ -57,7 +69,7 @@ void cmpsrv_http_tick(CMPSRV_HTTP *h);
 /* Takes max_body, max_connections, the timeouts and tls of *options for what comes from now on.
  * From any thread. */
 void cmpsrv_http_set_limits(CMPSRV_HTTP *h, const CMPSRV_HTTP_OPTIONS *options);
-/* Not while run is running. Waits for a handler that has outlived the `message_timeout` of run. */
+/* Not while run is running. Waits for calls that have outlived the `message_timeout` of run. */
 void cmpsrv_http_free(CMPSRV_HTTP *h);
 
 /* Connections, answers and the TLS certificate, for /metrics. Any thread. */

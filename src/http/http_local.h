@@ -130,9 +130,10 @@ struct cmpsrv_http_job_st {
     STAILQ_ENTRY(cmpsrv_http_job_st) next;
     CMPSRV_HTTP_CONN *conn; /* NULL when it has gone */
     CMPSRV_HTTP_SERVICE service;
+    CMPSRV_HTTP_POOL *pool;
     char *path;
-    CMPSRV_BYTES body, answer;
-    int status;
+    CMPSRV_BYTES body;
+    CMPSRV_HTTP_CALL call;
 };
 STAILQ_HEAD(cmpsrv_http_jobs, cmpsrv_http_job_st);
 

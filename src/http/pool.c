@@ -5,10 +5,10 @@
  * under a mutex, held for a few pointers at a time; finished jobs need none, and the loop learns of
  * them by its eventfd. Knows neither libevent nor HTTP but the statuses of a handler that has
  * failed.
- * There are more workers than cores, as most wait for their commit, so who is woken matters: the
- * one that fell asleep last, whose stack and memory are warm, and one at a time: it wakes the next
- * when it is really up and finds more to do. While the cores are busy those who are awake take the
- * jobs, and nobody is woken to find nothing.
+ * Nobody waits for the store: a handler that has to gives its job back until it is called again.
+ * Who is woken matters: the one that fell asleep last, whose stack and memory are warm, and one at
+ * a time: it wakes the next when it is really up and finds more to do. While the cores are busy
+ * those who are awake take the jobs, and nobody is woken to find nothing.
  */
 #include "config.h"
 
@@ -16,6 +16,7 @@
 
 #include <pthread.h>
 #include <signal.h>
+#include <stddef.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -39,9 +40,9 @@ struct cmpsrv_http_pool_st {
     pthread_cond_t quiet;
     /* under the lock: */
     SLIST_HEAD(, worker_st) asleep;
-    int waking; /* one has been woken and is not up yet */
-    struct cmpsrv_http_jobs todo;
-    size_t n_todo, max_todo;
+    int waking;                          /* one has been woken and is not up yet */
+    struct cmpsrv_http_jobs todo, again; /* new ones; those that have waited */
+    size_t n_todo, n_begun, max;         /* n_begun: and not at their end */
     unsigned busy;
     int tick_due, ticking, closed;
 };
@@ -52,7 +53,7 @@ void cmpsrv_http_job_free(CMPSRV_HTTP_JOB *job)
         return;
     OPENSSL_free(job->path);
     cmpsrv_bytes_wipe(&job->body); /* it may have an enrolment code */
-    cmpsrv_bytes_clear(&job->answer);
+    cmpsrv_bytes_clear(&job->call.answer);
     OPENSSL_free(job);
 }
 
@@ -78,8 +79,9 @@ CMPSRV_HTTP_POOL *cmpsrv_http_pool_new(const CMPSRV_HTTP_OPTIONS *options, int w
     }
     pool->options = *options;
     pool->wake_fd = wake_fd;
-    pool->max_todo = 4 * (size_t)options->workers + 1024;
+    pool->max = 5 * (size_t)options->workers + 1024;
     STAILQ_INIT(&pool->todo);
+    STAILQ_INIT(&pool->again);
     SLIST_INIT(&pool->asleep);
     atomic_init(&pool->done, NULL);
     pthread_mutex_init(&pool->lock, NULL);
@@ -90,11 +92,16 @@ CMPSRV_HTTP_POOL *cmpsrv_http_pool_new(const CMPSRV_HTTP_OPTIONS *options, int w
     return pool;
 }
 
+static int tick_is_due(const CMPSRV_HTTP_POOL *pool)
+{
+    return pool->tick_due && !pool->ticking && !pool->closed;
+}
+
 /* Whom to wake, once the lock is given back: NULL when there is nothing to do, nobody sleeps, or
  * somebody is about to come and see. */
 static WORKER *next_to_wake(CMPSRV_HTTP_POOL *pool)
 {
-    int work = (pool->tick_due && !pool->ticking) || !STAILQ_EMPTY(&pool->todo);
+    int work = tick_is_due(pool) || !STAILQ_EMPTY(&pool->again) || !STAILQ_EMPTY(&pool->todo);
     WORKER *w = SLIST_FIRST(&pool->asleep);
 
     if (!work || pool->waking || w == NULL)
@@ -117,18 +124,22 @@ static void unlock_and_wake(CMPSRV_HTTP_POOL *pool)
 
 /* ---- on the workers -------------------------------------------------------------------------- */
 
-static void call_handler(const CMPSRV_HTTP_OPTIONS *o, CMPSRV_HTTP_JOB *job)
+/* 1, or 0: it waits, and is not ours. */
+static int call_handler(const CMPSRV_HTTP_OPTIONS *o, CMPSRV_HTTP_JOB *job)
 {
-    static const unsigned char nothing[1] = {0};
     CMPSRV_HTTP_HANDLER handler = job->service == CMPSRV_HTTP_ADMIN ? o->admin : o->handler;
-    const unsigned char *body = job->body.p != NULL ? job->body.p : nothing;
+    CMPSRV_HTTP_CALL *call = &job->call;
+    int answered = handler(o->arg, call);
 
-    if (handler(o->arg, job->path, body, job->body.n, &job->answer.p, &job->answer.n, &job->status))
-        job->status = job->answer.p != NULL && job->answer.n > 0 ? 200 : 500;
-    else if (job->status < 400 || cmpsrv_http_phrase(job->service, job->status) == NULL)
-        job->status = 500;
-    if (job->status == 500 || (job->status != 200 && job->service == CMPSRV_HTTP_CMP))
-        cmpsrv_bytes_clear(&job->answer);
+    if (answered == CMPSRV_HTTP_WAITS)
+        return 0;
+    if (answered)
+        call->status = call->answer.p != NULL && call->answer.n > 0 ? 200 : 500;
+    else if (call->status < 400 || cmpsrv_http_phrase(job->service, call->status) == NULL)
+        call->status = 500;
+    if (call->status == 500 || (call->status != 200 && job->service == CMPSRV_HTTP_CMP))
+        cmpsrv_bytes_clear(&call->answer);
+    return 1;
 }
 
 static void wake_loop(const CMPSRV_HTTP_POOL *pool)
@@ -151,17 +162,32 @@ static void hand_back(CMPSRV_HTTP_POOL *pool, CMPSRV_HTTP_JOB *job)
         wake_loop(pool);
 }
 
-/* Both are called with the lock held and give it back for the time of the call outside. */
-static void run_job(CMPSRV_HTTP_POOL *pool)
+/* Those that have waited go first: their clients wait longest, and they are nearly done. NULL:
+ * there is nothing to do. */
+static CMPSRV_HTTP_JOB *next_job(CMPSRV_HTTP_POOL *pool)
 {
-    CMPSRV_HTTP_JOB *job = STAILQ_FIRST(&pool->todo);
+    CMPSRV_HTTP_JOB *job = STAILQ_FIRST(&pool->again);
 
-    STAILQ_REMOVE_HEAD(&pool->todo, next);
-    pool->n_todo--;
+    if (job != NULL) {
+        STAILQ_REMOVE_HEAD(&pool->again, next);
+    } else if (!pool->closed && (job = STAILQ_FIRST(&pool->todo)) != NULL) {
+        STAILQ_REMOVE_HEAD(&pool->todo, next);
+        pool->n_todo--;
+        pool->n_begun++;
+    }
+    return job;
+}
+
+/* Both are called with the lock held and give it back for the time of the call outside. */
+static void run_job(CMPSRV_HTTP_POOL *pool, CMPSRV_HTTP_JOB *job)
+{
+    int over;
+
     unlock_and_wake(pool);
-    call_handler(&pool->options, job);
-    hand_back(pool, job);
+    if ((over = call_handler(&pool->options, job)))
+        hand_back(pool, job);
     pthread_mutex_lock(&pool->lock);
+    pool->n_begun -= (size_t)over;
 }
 
 static void run_tick(CMPSRV_HTTP_POOL *pool)
@@ -180,9 +206,34 @@ static void sleep_until_woken(WORKER *w)
 
     SLIST_INSERT_HEAD(&pool->asleep, w, link);
     w->asleep = 1;
-    while (w->asleep && !pool->closed)
+    while (w->asleep)
         pthread_cond_wait(&w->wake, &pool->lock);
     pool->waking = 0;
+}
+
+static void wake_all(CMPSRV_HTTP_POOL *pool)
+{
+    WORKER *w;
+
+    while ((w = SLIST_FIRST(&pool->asleep)) != NULL) {
+        SLIST_REMOVE_HEAD(&pool->asleep, link);
+        w->asleep = 0;
+        pthread_cond_signal(&w->wake);
+    }
+}
+
+/* A closed pool begins nothing, but what has begun comes to its end. */
+static int is_over(const CMPSRV_HTTP_POOL *pool)
+{
+    return pool->closed && pool->n_begun == 0;
+}
+
+static void note_rest(CMPSRV_HTTP_POOL *pool)
+{
+    if (--pool->busy == 0 && pool->n_begun == 0)
+        pthread_cond_signal(&pool->quiet);
+    if (is_over(pool))
+        wake_all(pool);
 }
 
 /* The tick goes first: behind a full queue it would come too late to be one. */
@@ -190,25 +241,35 @@ static void *work(void *arg)
 {
     WORKER *w = arg;
     CMPSRV_HTTP_POOL *pool = w->pool;
+    CMPSRV_HTTP_JOB *job;
 
     pthread_mutex_lock(&pool->lock);
-    while (!pool->closed) {
-        int tick = pool->tick_due && !pool->ticking;
-
-        if (!tick && STAILQ_EMPTY(&pool->todo)) {
+    while (!is_over(pool)) {
+        job = NULL;
+        if (!tick_is_due(pool) && (job = next_job(pool)) == NULL) {
             sleep_until_woken(w);
             continue;
         }
         pool->busy++;
-        if (tick)
+        if (job == NULL)
             run_tick(pool);
         else
-            run_job(pool);
-        if (--pool->busy == 0)
-            pthread_cond_signal(&pool->quiet);
+            run_job(pool, job);
+        note_rest(pool);
     }
     pthread_mutex_unlock(&pool->lock);
     return NULL;
+}
+
+void cmpsrv_http_again(CMPSRV_HTTP_CALL *call)
+{
+    CMPSRV_HTTP_JOB *job =
+        (CMPSRV_HTTP_JOB *)(void *)((char *)call - offsetof(CMPSRV_HTTP_JOB, call));
+    CMPSRV_HTTP_POOL *pool = job->pool;
+
+    pthread_mutex_lock(&pool->lock);
+    STAILQ_INSERT_TAIL(&pool->again, job, next);
+    unlock_and_wake(pool);
 }
 
 /* ---- on the loop ----------------------------------------------------------------------------- */
@@ -240,10 +301,15 @@ int cmpsrv_http_pool_start(CMPSRV_HTTP_POOL *pool)
 
 int cmpsrv_http_pool_submit(CMPSRV_HTTP_POOL *pool, CMPSRV_HTTP_JOB *job)
 {
+    static const unsigned char nothing[1] = {0};
     int room;
 
+    job->pool = pool;
+    job->call.path = job->path;
+    job->call.body =
+        job->body.p != NULL ? cmpsrv_bytes_slice(&job->body) : cmpsrv_slice(nothing, 0);
     pthread_mutex_lock(&pool->lock);
-    room = !pool->closed && pool->n_todo < pool->max_todo;
+    room = !pool->closed && pool->n_todo + pool->n_begun < pool->max;
     if (room) {
         STAILQ_INSERT_TAIL(&pool->todo, job, next);
         pool->n_todo++;
@@ -283,9 +349,9 @@ void cmpsrv_http_pool_close(CMPSRV_HTTP_POOL *pool, int64_t ms)
     until.tv_nsec %= 1000000000;
     pthread_mutex_lock(&pool->lock);
     pool->closed = 1;
-    for (unsigned i = 0; i < pool->n_threads; i++)
-        pthread_cond_signal(&pool->workers[i].wake);
-    while (pool->busy > 0 && pthread_cond_timedwait(&pool->quiet, &pool->lock, &until) == 0)
+    wake_all(pool);
+    while ((pool->busy > 0 || pool->n_begun > 0) &&
+           pthread_cond_timedwait(&pool->quiet, &pool->lock, &until) == 0)
         continue;
     pthread_mutex_unlock(&pool->lock);
 }

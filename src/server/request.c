@@ -13,6 +13,7 @@
 #include <string.h>
 #include <time.h>
 
+#include <openssl/crypto.h>
 #include <openssl/err.h>
 
 static int stage_alias(CMPSRV_REQUEST *req)
@@ -178,29 +179,27 @@ static void publish_crl(CMPSRV_REQUEST *req)
                why.detail);
 }
 
-/* ONE store transaction: the changes, the transaction row with the protected answer in it, the
- * audit record. */
+/* What is to be kept: the changes, the transaction row with the protected answer in it, the audit
+ * record. */
+static int stage_collect(CMPSRV_REQUEST *req)
+{
+    if (!req->is_replay && req->why.reason != CMPSRV_R_SYSTEM_FAILURE)
+        return cmpsrv_transaction_collect(req) && cmpsrv_audit_collect(req);
+    cmpsrv_changes_clear(
+        &req->changes); /* after a failure of ours the same message may try again */
+    return 1;
+}
+
+/* ONE store transaction has taken all of that, or has not. */
 static int stage_commit(CMPSRV_REQUEST *req)
 {
-    CMPSRV_REFUSAL why = {0};
-
-    req->outcome = CMPSRV_COMMIT_DONE;
-    if (req->is_replay || req->why.reason == CMPSRV_R_SYSTEM_FAILURE)
-        return 1; /* nothing to keep: after a failure of ours the same message may try again */
-    if (!cmpsrv_transaction_collect(req) || !cmpsrv_audit_collect(req)) {
-        req->outcome = CMPSRV_COMMIT_FAILED;
-        return 0;
-    }
-    if (req->changes.n == 0)
-        return 1;
-    req->outcome = cmpsrv_store_commit(req->srv->store, &req->changes, &why);
-    if (req->outcome == CMPSRV_COMMIT_DONE) {
+    if (req->job.outcome == CMPSRV_COMMIT_DONE) {
         cmpsrv_count_commit(req);
         publish_crl(req);
-    } else if (req->outcome != CMPSRV_COMMIT_CONFLICT) {
-        req->why = why;
+    } else if (req->job.outcome != CMPSRV_COMMIT_CONFLICT) {
+        req->why = req->job.why;
     }
-    return req->outcome == CMPSRV_COMMIT_DONE;
+    return req->job.outcome == CMPSRV_COMMIT_DONE;
 }
 
 /* ---- the line
@@ -208,7 +207,7 @@ static int stage_commit(CMPSRV_REQUEST *req)
 
 /* With every conflict somebody else has got on; as many can be in the way as messages are under way
  * for one end entity. */
-enum { AGAIN_FROM = 3, TAIL_FROM = 8, ATTEMPTS = 64 };
+enum { AGAIN_FROM = 3, TAIL_FROM = 8, COMMIT = 11, ATTEMPTS = 64 };
 
 static const struct {
     const char *name;
@@ -224,7 +223,8 @@ static const struct {
     {"perform", stage_perform},
     {"respond", cmpsrv_stage_respond}, /* TAIL_FROM: always */
     {"protect", cmpsrv_stage_protect},
-    {"commit", stage_commit},
+    {"collect", stage_collect},
+    {"commit", stage_commit}, /* COMMIT: when the store has said */
 };
 
 const char *cmpsrv_stage_name(size_t i)
@@ -242,7 +242,7 @@ static int64_t now_us(void)
 
 static int run_stages(CMPSRV_REQUEST *req, size_t from, size_t to)
 {
-    int64_t start = now_us(), end;
+    int64_t start = from == COMMIT ? req->commit_us : now_us(), end;
     int ok = 1;
 
     for (size_t i = from; ok && i < to; i++, start = end) {
@@ -319,45 +319,97 @@ static int has_no_answer(const CMPSRV_REQUEST *req)
     return req->alias == NULL; /* HTTP says it all */
 }
 
-/* Once down the line. 1, or 0 to go again. */
-static int run_once(CMPSRV_REQUEST *req, size_t from)
+/* Down the line as far as it goes without the store. 1, or 0 when there is nothing to commit. */
+static int run_to_commit(CMPSRV_REQUEST *req)
 {
-    req->outcome = CMPSRV_COMMIT_DONE;
-    if (!run_stages(req, from, TAIL_FROM))
+    if (!run_stages(req, req->from, TAIL_FROM))
         drop_results(req);
     if (has_no_answer(req))
-        return 1;
-    if (run_stages(req, TAIL_FROM, CMPSRV_ARRAY_SIZE(stages)))
-        return 1;
-    if (req->outcome == CMPSRV_COMMIT_CONFLICT || req->outcome == CMPSRV_COMMIT_REFUSED)
         return 0;
+    if (run_stages(req, TAIL_FROM, COMMIT))
+        return req->changes.n > 0;
     answer_failure(req);
-    return 1;
+    return 0;
 }
 
-void cmpsrv_request_run(CMPSRV_REQUEST *req)
+/* The rest of it. 1, or 0 to go again. */
+static int run_from_commit(CMPSRV_REQUEST *req)
 {
-    size_t from = 0;
-    int attempt = 1;
+    int conflict;
+
+    if (run_stages(req, COMMIT, CMPSRV_ARRAY_SIZE(stages)))
+        return 1;
+    conflict =
+        req->job.outcome == CMPSRV_COMMIT_CONFLICT || req->job.outcome == CMPSRV_COMMIT_REFUSED;
+    if (!conflict || ++req->attempts == ATTEMPTS) {
+        answer_failure(req);
+        return 1;
+    }
+    rewind_request(req);
+    req->from = AGAIN_FROM;
+    return 0;
+}
+
+/* The request may be somebody else's before commit_start has returned. */
+static void wait_for_commit(CMPSRV_REQUEST *req)
+{
+    drop_decision(req); /* the next request has use for its key meanwhile */
+    ERR_clear_error();
+    req->waits = 1;
+    req->commit_us = now_us();
+    cmpsrv_store_commit_start(req->srv->store, &req->changes, &req->job);
+}
+
+int cmpsrv_request_run(CMPSRV_REQUEST *req)
+{
+    int over;
 
     ERR_clear_error();
-    req->msg.body_type = req->answer_type = -1;
-    req->operation = "";
-    for (; !run_once(req, from); from = AGAIN_FROM) {
-        if (attempt++ == ATTEMPTS) {
-            answer_failure(req);
-            break;
-        }
-        rewind_request(req);
+    over = req->waits && run_from_commit(req);
+    req->waits = 0;
+    if (!over && run_to_commit(req)) {
+        wait_for_commit(req);
+        return 0;
     }
     cmpsrv_log_request(req);
     cmpsrv_count_request(req);
     ERR_clear_error();
+    return 1;
 }
 
-void cmpsrv_request_clear(CMPSRV_REQUEST *req)
+CMPSRV_REQUEST *cmpsrv_request_new(CMPSRV_SERVER *srv, const char *path, CMPSRV_SLICE der,
+                                   void (*wake)(void *arg), void *arg)
 {
+    CMPSRV_REQUEST *req = OPENSSL_zalloc(sizeof(*req));
+
+    if (req == NULL || (req->snap = cmpsrv_server_get1_snapshot(srv)) == NULL) {
+        OPENSSL_free(req);
+        return NULL;
+    }
+    req->srv = srv;
+    req->path = path;
+    req->der = der;
+    req->now = cmpsrv_time_now();
+    req->operation = "";
+    req->msg.body_type = req->answer_type = -1;
+    req->job.done = wake;
+    req->job.arg = arg;
+    return req;
+}
+
+int cmpsrv_request_end(CMPSRV_REQUEST *req, CMPSRV_BYTES *answer, int *http_status)
+{
+    int ok = req->answer.p != NULL;
+
+    *http_status = ok                   ? 200
+                   : has_no_answer(req) ? CMPSRV_reason_info(req->why.reason)->http_status
+                                        : 503;
+    *answer = req->answer;
+    req->answer = (CMPSRV_BYTES){NULL, 0};
     rewind_request(req);
     cmpsrv_bytes_clear(&req->mac_alg);
     cmpsrv_bytes_clear(&req->sig_alg);
+    cmpsrv_snapshot_free(req->snap);
+    OPENSSL_free(req);
+    return ok;
 }

@@ -7,6 +7,8 @@
 
 #include "server/server_local.h"
 
+#include <errno.h>
+#include <semaphore.h>
 #include <string.h>
 
 #include <openssl/crypto.h>
@@ -184,39 +186,33 @@ int cmpsrv_server_check(CMPSRV_SERVER *srv, const char *file, CMPSRV_CONF_ERRORS
 /* ---- one message
  * ------------------------------------------------------------------------------------ */
 
-static int hand_over_answer(CMPSRV_REQUEST *req, unsigned char **rsp, size_t *rsp_len,
-                            int *http_status)
+static void wake(void *arg)
 {
-    *http_status = 200;
-    if (req->answer.p == NULL) {
-        *http_status = req->alias == NULL ? CMPSRV_reason_info(req->why.reason)->http_status : 503;
-        return 0;
-    }
-    *rsp = req->answer.p;
-    *rsp_len = req->answer.n;
-    req->answer = (CMPSRV_BYTES){NULL, 0};
-    return 1;
+    sem_post(arg);
 }
 
 CMPSRV_EXPORT int CMPSRV_process(CMPSRV_SERVER *srv, const char *path, const unsigned char *req_der,
                                  size_t req_len, unsigned char **rsp, size_t *rsp_len,
                                  int *http_status)
 {
-    CMPSRV_REQUEST *req = OPENSSL_zalloc(sizeof(*req));
     int ok = 0, status = 503;
+    CMPSRV_BYTES answer = {0};
+    CMPSRV_REQUEST *req;
+    sem_t told;
 
-    if (req != NULL && (req->snap = cmpsrv_server_get1_snapshot(srv)) != NULL) {
-        req->srv = srv;
-        req->path = path;
-        req->der = cmpsrv_slice(req_der, req_len);
-        req->now = cmpsrv_time_now();
-        cmpsrv_request_run(req);
-        ok = hand_over_answer(req, rsp, rsp_len, &status);
-        cmpsrv_request_clear(req);
-        cmpsrv_snapshot_free(req->snap);
+    if (sem_init(&told, 0, 0) == 0) {
+        req = cmpsrv_request_new(srv, path, cmpsrv_slice(req_der, req_len), wake, &told);
+        while (req != NULL && !cmpsrv_request_run(req))
+            while (sem_wait(&told) != 0 && errno == EINTR)
+                continue;
+        ok = req != NULL && cmpsrv_request_end(req, &answer, &status);
+        sem_destroy(&told);
+    }
+    if (ok) {
+        *rsp = answer.p;
+        *rsp_len = answer.n;
     }
     if (http_status != NULL)
         *http_status = status;
-    OPENSSL_free(req);
     return ok;
 }

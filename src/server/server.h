@@ -56,6 +56,20 @@ int cmpsrv_entity_change(CMPSRV_STORE *store, const CMPSRV_END_ENTITY_ROW *row,
 int cmpsrv_entity_delete(CMPSRV_STORE *store, const CMPSRV_END_ENTITY_ROW *row,
                          const char *operator_, CMPSRV_REFUSAL *why);
 
+/*
+ * request.c: one message down the line, for who must not wait for the store (else CMPSRV_process).
+ * path and der stay until the end; wake(arg) is called on a thread of the store's. NULL: no memory,
+ * or nothing loaded.
+ */
+typedef struct cmpsrv_request_st CMPSRV_REQUEST;
+CMPSRV_REQUEST *cmpsrv_request_new(CMPSRV_SERVER *srv, const char *path, CMPSRV_SLICE der,
+                                   void (*wake)(void *arg), void *arg);
+/* 1: it is at its end. 0: it waits for its commit, and is to be run again, on whatever thread, when
+ * wake was called, which may be before this returns: it is not the caller's any more. */
+int cmpsrv_request_run(CMPSRV_REQUEST *req);
+/* The answer as of CMPSRV_process (answer empty for 0); frees req. */
+int cmpsrv_request_end(CMPSRV_REQUEST *req, CMPSRV_BYTES *answer, int *http_status);
+
 /* For the admin listener: appends a line for each check (store, keys, CRLs); 1 if all are fine.
  * Takes as long as the store does. The current values of all metrics, in Prometheus' format. */
 int cmpsrv_server_ready(CMPSRV_SERVER *srv, CMPSRV_JSON *out);

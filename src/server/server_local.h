@@ -87,8 +87,6 @@ int cmpsrv_attempts_flush(CMPSRV_ATTEMPTS *a, CMPSRV_STORE *store, CMPSRV_REFUSA
 /* ---- the request -------------------------------------------------------------------------------
  */
 
-typedef struct cmpsrv_request_st CMPSRV_REQUEST;
-
 /* What is particular to a message type; one row each in body_types.c. */
 typedef struct cmpsrv_body_type_st {
     int body;
@@ -167,15 +165,21 @@ struct cmpsrv_request_st {
     CMPSRV_TXN_STATE next; /* state the transaction moves to */
     CMPSRV_TXN_END end;
 
-    /* respond, protect, commit */
+    /* respond, protect, collect, commit */
     int answer_type;      /* CMPSRV_BODY of the answer */
     CMPSRV_BYTES body;    /* its [n] TLV */
     CMPSRV_BYTES answer;  /* the PKIMessage as it will be sent */
     CMPSRV_BYTES mac_alg; /* AlgorithmIdentifier when it is MAC-protected */
     CMPSRV_BYTES sig_alg; /* the same when it is signed */
     unsigned char nonce[CMPSRV_OUR_NONCE];
-    CMPSRV_COMMIT outcome;
+    CMPSRV_COMMIT_JOB job;
     int64_t stage_us[16];
+
+    /* where on the line it is */
+    size_t from;
+    int waits; /* for the store, since: */
+    int64_t commit_us;
+    int attempts; /* that came to nothing */
 };
 
 /* ---- header.c: rules of cmp-conformance.md 1.1, a table each ------------------------------------
@@ -259,10 +263,5 @@ void cmpsrv_log_request(const CMPSRV_REQUEST *req);
 /* Counts the request; counts what its commit made durable. */
 void cmpsrv_count_request(const CMPSRV_REQUEST *req);
 void cmpsrv_count_commit(const CMPSRV_REQUEST *req);
-
-/* ---- request.c: THE LINE
- * ---------------------------------------------------------------------------- */
-void cmpsrv_request_run(CMPSRV_REQUEST *req);
-void cmpsrv_request_clear(CMPSRV_REQUEST *req);
 
 #endif

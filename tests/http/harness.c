@@ -38,28 +38,55 @@ static void wait_until_released(SERVER *s)
     s->waiting--;
 }
 
-/* /wait waits; /status/N refuses with N; /nothing says 200 without an answer; all others answer
- * PATH:BODY. */
-static int handle(void *arg, const char *path, const unsigned char *req, size_t req_len,
-                  unsigned char **rsp, size_t *rsp_len, int *status)
+/* Both under the lock. */
+static int put_off(SERVER *s, CMPSRV_HTTP_CALL *call)
+{
+    call->state = s;
+    s->waiting++;
+    s->later[s->n_later++] = call;
+    pthread_cond_broadcast(&s->changed);
+    return CMPSRV_HTTP_WAITS;
+}
+
+static void call_again(SERVER *s)
+{
+    for (int i = 0; i < s->n_later; i++)
+        cmpsrv_http_again(s->later[i]);
+    s->waiting -= s->n_later;
+    s->n_later = 0;
+}
+
+/* /wait waits, /later and /again are put off; /status/N refuses with N; /nothing says 200 without
+ * an answer; all others answer PATH:BODY. */
+static int handle(void *arg, CMPSRV_HTTP_CALL *call)
 {
     SERVER *s = arg;
-    size_t n = strlen(path);
+    size_t n = strlen(call->path);
+    int later = 0;
 
     pthread_mutex_lock(&s->lock);
     s->handled++;
-    if (strcmp(path, "/wait") == 0)
+    if (strcmp(call->path, "/wait") == 0)
         wait_until_released(s);
+    if (call->state == NULL && !s->released && strcmp(call->path, "/later") == 0)
+        later = put_off(s, call);
     pthread_mutex_unlock(&s->lock);
-    if (strcmp(path, "/nothing") == 0)
+    if (later != 0)
+        return later;
+    if (call->state == NULL && strcmp(call->path, "/again") == 0) {
+        call->state = s;
+        cmpsrv_http_again(call);
+        return CMPSRV_HTTP_WAITS;
+    }
+    if (strcmp(call->path, "/nothing") == 0)
         return 1;
-    if (sscanf(path, "/status/%d", status) == 1)
+    if (sscanf(call->path, "/status/%d", &call->status) == 1)
         return 0;
-    *rsp_len = n + 1 + req_len;
-    *rsp = OPENSSL_malloc(*rsp_len);
-    memcpy(*rsp, path, n);
-    (*rsp)[n] = ':';
-    memcpy(*rsp + n + 1, req, req_len);
+    call->answer.n = n + 1 + call->body.n;
+    call->answer.p = OPENSSL_malloc(call->answer.n);
+    memcpy(call->answer.p, call->path, n);
+    call->answer.p[n] = ':';
+    memcpy(call->answer.p + n + 1, call->body.p, call->body.n);
     return 1;
 }
 
@@ -100,6 +127,7 @@ void server_release(SERVER *s)
 {
     pthread_mutex_lock(&s->lock);
     s->released = 1;
+    call_again(s);
     pthread_cond_broadcast(&s->changed);
     pthread_mutex_unlock(&s->lock);
 }

@@ -25,16 +25,18 @@ typedef struct {
     pthread_cond_t changed;
     /* under the lock: */
     int waiting, released, handled, ticks, ticking, tick_twice;
+    CMPSRV_HTTP_CALL *later[2048];
+    int n_later;
 } SERVER;
 
 /* Fills in options that a test may change before the start. The handler: /wait waits for the
- * release; /status/N refuses with N; /nothing says 200 without an answer; all others answer
- * PATH:BODY. */
+ * release; /later gives the call back until then, /again for nothing; /status/N refuses with N;
+ * /nothing says 200 without an answer; all others answer PATH:BODY. */
 void server_init(SERVER *s);
 void server_start(SERVER *s);
-/* Until n requests are in /wait. */
+/* Until n requests are in /wait or /later. */
 void server_await(SERVER *s, int n);
-/* Lets those in /wait go on. */
+/* Lets them go on. */
 void server_release(SERVER *s);
 /* How long run took to return after the stop, in ms. */
 int64_t server_stop(SERVER *s);

@@ -119,8 +119,8 @@ static void test_no_descriptors(void)
     server_clear(&s);
 }
 
-/* One in work and 4 * 1 + 1024 in the queue; the next is told to come back. */
-static void test_full_queue(void)
+/* One in work and 4 * 1 + 1024 in the queue, or as many put off; the next is told to come back. */
+static void fill_queue(const char *path)
 {
     enum { N = 1 + 4 + 1024 + 1 };
     static CLIENT c[N];
@@ -139,11 +139,11 @@ static void test_full_queue(void)
     s.options.max_connections = N;
     server_start(&s);
     open_client(&c[0], &s);
-    CU_ASSERT(post(&c[0], "/wait", "", "x"));
+    CU_ASSERT(post(&c[0], path, "", "x"));
     server_await(&s, 1);
     for (int i = 1; i < N; i++) {
         open_client(&c[i], &s);
-        CU_ASSERT(post(&c[i], "/wait", "", "x"));
+        CU_ASSERT(post(&c[i], path, "", "x"));
     }
     for (int i = 0; i < N; i++)
         p[i] = (struct pollfd){c[i].fd, POLLIN, 0};
@@ -161,9 +161,50 @@ static void test_full_queue(void)
     setrlimit(RLIMIT_NOFILE, &before);
 }
 
+static void test_full_queue(void)
+{
+    fill_queue("/wait");
+    fill_queue("/later");
+}
+
+/* Calls that are put off keep no worker from the others, and are answered when they are called
+ * again, which may be before they were put off. */
+static void test_put_off(void)
+{
+    enum { N = 8 };
+    SERVER s;
+    CLIENT c[N], other;
+
+    server_init(&s);
+    s.options.workers = 1;
+    server_start(&s);
+    for (int i = 0; i < N; i++) {
+        open_client(&c[i], &s);
+        CU_ASSERT(post(&c[i], "/later", "", "x"));
+    }
+    server_await(&s, N);
+    open_client(&other, &s);
+    CU_ASSERT(post(&other, "/a", "", "x"));
+    CU_ASSERT(is_answered(&other, 200, "/a:x"));
+    for (int i = 0; i < 100; i++) {
+        CU_ASSERT(post(&other, "/again", "", "x"));
+        CU_ASSERT(is_answered(&other, 200, "/again:x"));
+    }
+    close(c[0].fd); /* whose answer comes to nobody */
+    server_release(&s);
+    for (int i = 1; i < N; i++) {
+        CU_ASSERT(is_answered(&c[i], 200, "/later:x"));
+        close(c[i].fd);
+    }
+    close(other.fd);
+    server_stop(&s);
+    CU_ASSERT_EQUAL(s.handled, 2 * N + 1 + 200);
+    server_clear(&s);
+}
+
 /* ---- the end --------------------------------------------------------------------------------- */
 
-static void test_stop_answers(void)
+static void stop_while_in(const char *path, const char *answer, unsigned workers)
 {
     enum { N = 8 };
     SERVER s;
@@ -171,11 +212,11 @@ static void test_stop_answers(void)
     ANSWER a;
 
     server_init(&s);
-    s.options.workers = N;
+    s.options.workers = workers;
     server_start(&s);
     for (int i = 0; i < N; i++) {
         open_client(&c[i], &s);
-        CU_ASSERT(post(&c[i], "/wait", "", "x"));
+        CU_ASSERT(post(&c[i], path, "", "x"));
     }
     server_await(&s, N);
     open_client(&half, &s);
@@ -186,7 +227,7 @@ static void test_stop_answers(void)
     CU_ASSERT(send_text(&half, "hello"));
     server_release(&s);
     for (int i = 0; i < N; i++) {
-        CU_ASSERT(read_answer(&c[i], &a) && a.status == 200 && strcmp(a.body, "/wait:x") == 0);
+        CU_ASSERT(read_answer(&c[i], &a) && a.status == 200 && strcmp(a.body, answer) == 0);
         CU_ASSERT(is_at_end(&c[i]));
         close(c[i].fd);
     }
@@ -195,6 +236,12 @@ static void test_stop_answers(void)
     close(half.fd);
     CU_ASSERT(server_stop(&s) < 5000);
     server_clear(&s);
+}
+
+static void test_stop_answers(void)
+{
+    stop_while_in("/wait", "/wait:x", 8);
+    stop_while_in("/later", "/later:x", 2);
 }
 
 static void test_stop_is_prompt(void)
@@ -218,8 +265,9 @@ static void test_stop_is_prompt(void)
     server_clear(&s);
 }
 
-/* Neither a handler that hangs nor a slow sender holds up run for longer than a message_timeout. */
-static void test_stop_is_bounded(void)
+/* Neither a handler that hangs or never comes back nor a slow sender holds up run for longer than a
+ * message_timeout. */
+static void stop_in_time(const char *path)
 {
     SERVER s;
     CLIENT c, slow;
@@ -230,7 +278,7 @@ static void test_stop_is_bounded(void)
     s.options.message_timeout = 300;
     server_start(&s);
     open_client(&c, &s);
-    CU_ASSERT(post(&c, "/wait", "", "x"));
+    CU_ASSERT(post(&c, path, "", "x"));
     server_await(&s, 1);
     open_client(&slow, &s);
     CU_ASSERT(send_text(&slow, "POST / HTTP/1.1\r\n" T
@@ -242,6 +290,12 @@ static void test_stop_is_bounded(void)
     close(c.fd);
     close(slow.fd);
     server_clear(&s);
+}
+
+static void test_stop_is_bounded(void)
+{
+    stop_in_time("/wait");
+    stop_in_time("/later");
 }
 
 static void test_stop_first(void)
@@ -318,7 +372,7 @@ static void test_late_answer(void)
     CU_ASSERT_FATAL((c = cmpsrv_http_conn_new(s.http, CMPSRV_HTTP_CMP, 0, bev)) != NULL);
     c->job = job;
     job->conn = c;
-    job->status = 404;
+    job->call.status = 404;
     cmpsrv_http_conn_free(c);
     CU_ASSERT_PTR_NULL(job->conn);
     cmpsrv_http_conn_answer(job);
@@ -415,7 +469,7 @@ static void test_options(void)
 }
 
 TEST_MAIN("http server", TEST(test_connection_cap), TEST(test_making_room),
-          TEST(test_no_descriptors), TEST(test_full_queue), TEST(test_stop_answers),
-          TEST(test_stop_is_prompt), TEST(test_stop_is_bounded), TEST(test_stop_first),
-          TEST(test_stop_by_signal), TEST(test_sigpipe), TEST(test_late_answer), TEST(test_tick),
-          TEST(test_listen), TEST(test_options))
+          TEST(test_no_descriptors), TEST(test_full_queue), TEST(test_put_off),
+          TEST(test_stop_answers), TEST(test_stop_is_prompt), TEST(test_stop_is_bounded),
+          TEST(test_stop_first), TEST(test_stop_by_signal), TEST(test_sigpipe),
+          TEST(test_late_answer), TEST(test_tick), TEST(test_listen), TEST(test_options))

@@ -298,8 +298,8 @@ static void test_tables(void)
                         cmpsrv_body_type(served[i])->body == served[i]);
     while (cmpsrv_stage_name(stages) != NULL)
         stages++;
-    CU_ASSERT_EQUAL(stages, 11);
-    CU_ASSERT_STRING_EQUAL(cmpsrv_stage_name(10), "commit");
+    CU_ASSERT_EQUAL(stages, 12);
+    CU_ASSERT_STRING_EQUAL(cmpsrv_stage_name(11), "commit");
 }
 
 TEST_MAIN("server", TEST(test_enrolment), TEST(test_retransmission),
