@@ -44,7 +44,8 @@ struct cmpsrv_http_pool_st {
     struct cmpsrv_http_jobs todo, again; /* new ones; those that have waited */
     size_t n_todo, n_begun, max;         /* n_begun: and not at their end */
     unsigned busy;
-    int tick_due, ticking, closed;
+    int tick_due, ticking;
+    int closed, over; /* begins nothing more; nothing is left */
 };
 
 void cmpsrv_http_job_free(CMPSRV_HTTP_JOB *job)
@@ -211,29 +212,9 @@ static void sleep_until_woken(WORKER *w)
     pool->waking = 0;
 }
 
-static void wake_all(CMPSRV_HTTP_POOL *pool)
+static int is_busy(const CMPSRV_HTTP_POOL *pool)
 {
-    WORKER *w;
-
-    while ((w = SLIST_FIRST(&pool->asleep)) != NULL) {
-        SLIST_REMOVE_HEAD(&pool->asleep, link);
-        w->asleep = 0;
-        pthread_cond_signal(&w->wake);
-    }
-}
-
-/* A closed pool begins nothing, but what has begun comes to its end. */
-static int is_over(const CMPSRV_HTTP_POOL *pool)
-{
-    return pool->closed && pool->n_begun == 0;
-}
-
-static void note_rest(CMPSRV_HTTP_POOL *pool)
-{
-    if (--pool->busy == 0 && pool->n_begun == 0)
-        pthread_cond_signal(&pool->quiet);
-    if (is_over(pool))
-        wake_all(pool);
+    return pool->busy > 0 || pool->n_begun > 0;
 }
 
 /* The tick goes first: behind a full queue it would come too late to be one. */
@@ -244,7 +225,7 @@ static void *work(void *arg)
     CMPSRV_HTTP_JOB *job;
 
     pthread_mutex_lock(&pool->lock);
-    while (!is_over(pool)) {
+    while (!pool->over) {
         job = NULL;
         if (!tick_is_due(pool) && (job = next_job(pool)) == NULL) {
             sleep_until_woken(w);
@@ -255,7 +236,9 @@ static void *work(void *arg)
             run_tick(pool);
         else
             run_job(pool, job);
-        note_rest(pool);
+        pool->busy--;
+        if (!is_busy(pool))
+            pthread_cond_signal(&pool->quiet);
     }
     pthread_mutex_unlock(&pool->lock);
     return NULL;
@@ -349,11 +332,20 @@ void cmpsrv_http_pool_close(CMPSRV_HTTP_POOL *pool, int64_t ms)
     until.tv_nsec %= 1000000000;
     pthread_mutex_lock(&pool->lock);
     pool->closed = 1;
-    wake_all(pool);
-    while ((pool->busy > 0 || pool->n_begun > 0) &&
-           pthread_cond_timedwait(&pool->quiet, &pool->lock, &until) == 0)
+    while (is_busy(pool) && pthread_cond_timedwait(&pool->quiet, &pool->lock, &until) == 0)
         continue;
     pthread_mutex_unlock(&pool->lock);
+}
+
+static void wake_all(CMPSRV_HTTP_POOL *pool)
+{
+    WORKER *w;
+
+    while ((w = SLIST_FIRST(&pool->asleep)) != NULL) {
+        SLIST_REMOVE_HEAD(&pool->asleep, link);
+        w->asleep = 0;
+        pthread_cond_signal(&w->wake);
+    }
 }
 
 void cmpsrv_http_pool_free(CMPSRV_HTTP_POOL *pool)
@@ -361,6 +353,12 @@ void cmpsrv_http_pool_free(CMPSRV_HTTP_POOL *pool)
     if (pool == NULL)
         return;
     cmpsrv_http_pool_close(pool, 0);
+    pthread_mutex_lock(&pool->lock);
+    while (is_busy(pool))
+        pthread_cond_wait(&pool->quiet, &pool->lock);
+    pool->over = 1;
+    wake_all(pool);
+    pthread_mutex_unlock(&pool->lock);
     for (unsigned i = 0; i < pool->n_threads; i++) {
         pthread_join(pool->workers[i].thread, NULL);
         pthread_cond_destroy(&pool->workers[i].wake);

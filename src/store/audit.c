@@ -88,22 +88,6 @@ int cmpsrv_chain_init(CMPSRV_CHAIN *c)
     return 1;
 }
 
-/* The head goes from seq - 1 to seq; one that is elsewhere was moved by somebody who is not us. */
-static int move_head(CMPSRV_TX *tx, int64_t seq, const unsigned char hash[CMPSRV_HASH],
-                     CMPSRV_REFUSAL *why)
-{
-    CMPSRV_SQLV v[] = {cmpsrv_sql_int(tx->chain.number), cmpsrv_sql_int(seq),
-                       cmpsrv_sql_blob(hash, CMPSRV_HASH)};
-    CMPSRV_STMT st = seq == 1 ? CMPSRV_ST_HEAD_INSERT : CMPSRV_ST_HEAD_UPDATE;
-    int64_t changed = CMPSRV_SQL_RUN(tx->store, tx->conn, st, v, NULL, NULL, why);
-
-    if (changed == 1)
-        return 1;
-    return changed < 0 ? 0
-                       : cmpsrv_fail(why, "store: the head of audit chain %s is not at %" PRId64,
-                                     tx->chain.id, seq - 1);
-}
-
 static int append(CMPSRV_TX *tx, const char *record, CMPSRV_REFUSAL *why)
 {
     const CMPSRV_STORE *s = tx->store;
@@ -125,8 +109,7 @@ static int append(CMPSRV_TX *tx, const char *record, CMPSRV_REFUSAL *why)
             cmpsrv_sql_blob(s->audit_mac == NULL ? NULL : mac, MAC_KEPT),
         };
 
-        ok = CMPSRV_SQL_RUN(s, tx->conn, CMPSRV_ST_AUDIT_INSERT, v, NULL, NULL, why) == 1 &&
-             move_head(tx, l.seq, hash, why);
+        ok = CMPSRV_SQL_RUN(s, tx->conn, CMPSRV_ST_AUDIT_INSERT, v, NULL, NULL, why) == 1;
     }
     OPENSSL_free(packed);
     if (!ok)
@@ -139,6 +122,26 @@ static int append(CMPSRV_TX *tx, const char *record, CMPSRV_REFUSAL *why)
 int cmpsrv_chain_append(CMPSRV_TX *tx, const char *record, CMPSRV_REFUSAL *why)
 {
     return cmpsrv_chain_open(tx, why) && append(tx, record, why);
+}
+
+/* A head that is not where we left it was moved by somebody who is not us. */
+int cmpsrv_chain_close(CMPSRV_TX *tx, CMPSRV_REFUSAL *why)
+{
+    CMPSRV_CHAIN *c = &tx->chain;
+    CMPSRV_SQLV v[] = {cmpsrv_sql_int(c->number), cmpsrv_sql_int(c->seq),
+                       cmpsrv_sql_blob(c->head, CMPSRV_HASH), cmpsrv_sql_int(c->head_seq)};
+    int64_t moved;
+
+    if (c->head_seq == c->seq)
+        return 1;
+    moved = c->head_seq == 0
+                ? tx->store->ops->run(tx->conn, CMPSRV_ST_HEAD_INSERT, v, 3, NULL, NULL, why)
+                : tx->store->ops->run(tx->conn, CMPSRV_ST_HEAD_UPDATE, v, 4, NULL, NULL, why);
+    if (moved == 1)
+        c->head_seq = c->seq;
+    return moved == 1 ||
+           (moved == 0 && cmpsrv_fail(why, "store: the head of audit chain %s is not at %" PRId64,
+                                      c->id, c->head_seq));
 }
 
 /* ---- opening -----------------------------------------------------------------------------------

@@ -15,16 +15,6 @@ static CMPSRV_COMMIT done_if_one(int64_t changed)
     return changed == 1 ? CMPSRV_COMMIT_DONE : CMPSRV_COMMIT_CONFLICT;
 }
 
-/* Whether (alias, tid) has a certificate already: 1/0, -1 failed. */
-static int64_t tid_used(CMPSRV_TX *tx, const CMPSRV_CERT_ROW *r, CMPSRV_REFUSAL *why)
-{
-    CMPSRV_SQLV v[] = {cmpsrv_sql_text_value(r->alias), cmpsrv_sql_blob(r->tid, r->tid_len)};
-
-    if (r->tid_len == 0)
-        return 0;
-    return CMPSRV_SQL_RUN(tx->store, tx->conn, CMPSRV_ST_TID_USED, v, NULL, NULL, why);
-}
-
 /* Whether the end entity has a code: 1/0, -1 failed. */
 static int64_t has_code(CMPSRV_TX *tx, const CMPSRV_END_ENTITY_ROW *e, CMPSRV_REFUSAL *why)
 {
@@ -191,35 +181,29 @@ static int number_alias(CMPSRV_TX *tx, const char *name, CMPSRV_REFUSAL *why)
     return CMPSRV_SQL_RUN(tx->store, tx->conn, CMPSRV_ST_ALIAS_PUT, v, NULL, NULL, why) >= 0;
 }
 
-/* What it was decided on counts more than a serial number: a repeated request must be decided
- * again, whatever its serial number is. */
+/* What it was decided on counts first, whatever its serial number is: then it is decided again. */
 static CMPSRV_COMMIT insert_cert(CMPSRV_TX *tx, const CMPSRV_CHANGE *c, CMPSRV_REFUSAL *why)
 {
+    const CMPSRV_CERT_ROW *r = &c->u.cert;
     CMPSRV_SQLV v[CMPSRV_CERT_COLS];
-    int64_t used = is_unconfirmed(tx, &c->u.cert, why);
+    int64_t in_the_way = is_unconfirmed(tx, r, why), inserted;
     char serial[2 * CMPSRV_MAX_SERIAL + 1];
 
-    if (used == 0)
-        used = is_taken(tx, c, why);
-    if (used != 0)
-        return used < 0 ? CMPSRV_COMMIT_FAILED : CMPSRV_COMMIT_CONFLICT;
-    if (!number_alias(tx, c->u.cert.alias, why))
+    if (in_the_way == 0)
+        in_the_way = is_taken(tx, c, why);
+    if (in_the_way != 0)
+        return in_the_way < 0 ? CMPSRV_COMMIT_FAILED : CMPSRV_COMMIT_CONFLICT;
+    if (!number_alias(tx, r->alias, why))
         return CMPSRV_COMMIT_FAILED;
-    cmpsrv_cert_to_sql(&c->u.cert, v);
+    cmpsrv_cert_to_sql(r, v);
     v[CMPSRV_CERT_COLS - 1] = cmpsrv_sql_int(tx->chain.node);
-    switch (CMPSRV_SQL_RUN(tx->store, tx->conn, CMPSRV_ST_CERT_INSERT, v, NULL, NULL, why)) {
-    case 1:
-        return c->u.cert.tid_len == 0 ? CMPSRV_COMMIT_DONE : spend(tx, &c->u.cert, why);
-    case 0:
-        break;
-    default:
+    inserted = CMPSRV_SQL_RUN(tx->store, tx->conn, CMPSRV_ST_CERT_INSERT, v, NULL, NULL, why);
+    if (inserted < 0)
         return CMPSRV_COMMIT_FAILED;
-    }
-    if ((used = tid_used(tx, &c->u.cert, why)) != 0)
-        return used < 0 ? CMPSRV_COMMIT_FAILED : CMPSRV_COMMIT_CONFLICT;
-    cmpsrv_refuse(
-        why, CMPSRV_R_DUPLICATE_CERT_REQ, "serial number %s is taken",
-        cmpsrv_hex(cmpsrv_slice(c->u.cert.serial, c->u.cert.serial_len), serial, sizeof(serial)));
+    if (inserted == 1)
+        return r->tid_len == 0 ? CMPSRV_COMMIT_DONE : spend(tx, r, why);
+    cmpsrv_refuse(why, CMPSRV_R_DUPLICATE_CERT_REQ, "serial number %s is taken",
+                  cmpsrv_hex(cmpsrv_slice(r->serial, r->serial_len), serial, sizeof(serial)));
     return CMPSRV_COMMIT_REFUSED;
 }
 

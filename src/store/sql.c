@@ -379,22 +379,23 @@ static const char *const texts[CMPSRV_ST__COUNT] = {
     [CMPSRV_ST_CERT_EACH] = CERT_EACH CERT_FILTER,
 
     [CMPSRV_ST_ALIAS_PUT] = "INSERT INTO alias(name) VALUES($1) ON CONFLICT DO NOTHING",
-    [CMPSRV_ST_TID_USED] = "SELECT 1 FROM tid WHERE tid = $2 AND alias = " ALIAS_N("$1"),
     [CMPSRV_ST_TID_INSERT] = "INSERT INTO tid(alias, tid, certificate) SELECT " ALIAS_N(
         "$1") ", $2, c.n"
               " FROM certificate c WHERE c.ca = " CA_N(
                   "$3") " AND c.serial = $4 ON CONFLICT DO NOTHING",
 
-    /* Under the number of its certificate, if that is nobody else's. */
+    /* Under the number of its certificate if that is no other transaction's, else apart; with the
+     * number that it has already it is a conflict. */
     [CMPSRV_ST_TXN_INSERT] =
-        "INSERT INTO txn(n, " TXN_DATA ") SELECT COALESCE((SELECT d.certificate FROM tid d"
-        " WHERE d.tid = $2 AND d.alias = " ALIAS_N(
+        "INSERT INTO txn(n, " TXN_DATA ") VALUES(COALESCE(" TXN_APART ", (SELECT d.certificate"
+        " FROM tid d WHERE d.tid = $2 AND d.alias = " ALIAS_N(
             "$1") " AND NOT EXISTS"
-                  " (SELECT 1 FROM txn WHERE n = d.certificate)),"
+                  " (SELECT 1 FROM txn t WHERE t.n = d.certificate AND (t.tid <> $2 OR t.alias <> "
+                  "$1))),"
                   " (SELECT CASE WHEN MIN(n) < 0 THEN MIN(n) - 1 ELSE -1 END FROM txn)),"
                   " $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, "
                   "$18, $19,"
-                  " $20 WHERE " TXN_N " IS NULL",
+                  " $20) ON CONFLICT DO NOTHING",
     [CMPSRV_ST_TXN_UPDATE] =
         "UPDATE txn SET version = $3 + 1, state = $4, ended_as = $5, identity = $6, kind = $7,"
         " body_type = $8, cert_req_id = $9, pvno = $10, sender_nonce = $11, mac_alg = $12,"
@@ -433,7 +434,7 @@ static const char *const texts[CMPSRV_ST__COUNT] = {
     [CMPSRV_ST_HEAD_INSERT] =
         "INSERT INTO audit_head(chain, seq, hash, vouched) VALUES($1, $2, $3, 0)",
     [CMPSRV_ST_HEAD_UPDATE] =
-        "UPDATE audit_head SET seq = $2, hash = $3 WHERE chain = $1 AND seq = $2 - 1",
+        "UPDATE audit_head SET seq = $2, hash = $3 WHERE chain = $1 AND seq = $4",
     [CMPSRV_ST_HEAD_GET] = "SELECT h.seq, h.hash FROM audit_head h JOIN audit_chain c"
                            " ON c.n = h.chain WHERE c.chain_id = $1",
     [CMPSRV_ST_HEAD_EACH] = "SELECT c.chain_id, h.seq, h.hash FROM audit_head h"

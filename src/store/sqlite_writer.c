@@ -141,8 +141,8 @@ static void count_group(CMPSRV_SQLITE_WRITER *w, size_t n)
     pthread_mutex_unlock(&w->lock);
 }
 
-static GROUP_END end_group(CMPSRV_SQLITE_WRITER *w, const CMPSRV_TX *tx, CMPSRV_COMMIT_JOB **v,
-                           size_t n, CMPSRV_REFUSAL *why)
+static GROUP_END end_group(CMPSRV_SQLITE_WRITER *w, CMPSRV_TX *tx, CMPSRV_COMMIT_JOB **v, size_t n,
+                           CMPSRV_REFUSAL *why)
 {
     size_t done = 0;
     int told;
@@ -154,7 +154,7 @@ static GROUP_END end_group(CMPSRV_SQLITE_WRITER *w, const CMPSRV_TX *tx, CMPSRV_
         return GROUP_SETTLED;
     }
     told = answer_before_commit(v, n);
-    if (!cmpsrv_sqlite_exec(w->conn, "COMMIT", why)) {
+    if (!cmpsrv_chain_close(tx, why) || !cmpsrv_sqlite_exec(w->conn, "COMMIT", why)) {
         roll_back(w);
         return told ? GROUP_TOLD : GROUP_GONE;
     }

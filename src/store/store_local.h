@@ -56,7 +56,6 @@ typedef enum {
     CMPSRV_ST_CERT_EACH_CA,
     CMPSRV_ST_CERT_EACH,
     CMPSRV_ST_ALIAS_PUT,
-    CMPSRV_ST_TID_USED,
     CMPSRV_ST_TID_INSERT,
     CMPSRV_ST_TXN_INSERT,
     CMPSRV_ST_TXN_UPDATE,
@@ -127,6 +126,7 @@ typedef struct cmpsrv_conn_st CMPSRV_CONN;
 typedef struct {
     char id[CMPSRV_CHAIN_ID + 1];
     int64_t seq;                     /* of the last record, 0: not opened yet */
+    int64_t head_seq;                /* where its head stands, 0: there is none yet */
     int64_t number;                  /* of the chain, valid once opened */
     int64_t node;                    /* row of our node, valid once opened */
     unsigned char head[CMPSRV_HASH]; /* hash of the last record */
@@ -145,6 +145,8 @@ int cmpsrv_chain_init(CMPSRV_CHAIN *c);
 /* Writes the node row and the first record, if that has not been done. 1/0. */
 int cmpsrv_chain_open(CMPSRV_TX *tx, CMPSRV_REFUSAL *why);
 int cmpsrv_chain_append(CMPSRV_TX *tx, const char *record, CMPSRV_REFUSAL *why);
+/* Writes the head; before each commit. 1/0. */
+int cmpsrv_chain_close(CMPSRV_TX *tx, CMPSRV_REFUSAL *why);
 
 /* Records as they are kept (audit_text.c). */
 /* Not longer than the text. 1, or 0 for a text with control characters, which JSON has none of. */

@@ -267,7 +267,7 @@ static void test_stop_is_prompt(void)
 
 /* Neither a handler that hangs or never comes back nor a slow sender holds up run for longer than a
  * message_timeout. */
-static void stop_in_time(const char *path)
+static void stop_in_time(const char *path, int stays, int handled)
 {
     SERVER s;
     CLIENT c, slow;
@@ -284,18 +284,24 @@ static void stop_in_time(const char *path)
     CU_ASSERT(send_text(&slow, "POST / HTTP/1.1\r\n" T
                                "Expect: 100-continue\r\nContent-Length: 5\r\n\r\n"));
     CU_ASSERT(read_answer(&slow, &a) && a.status == 100);
+    if (!stays)
+        close(c.fd);
     took = server_stop(&s);
     CU_ASSERT(took >= 280 && took < 5000);
-    CU_ASSERT(is_at_end(&c));
-    close(c.fd);
+    if (stays) {
+        CU_ASSERT(is_at_end(&c));
+        close(c.fd);
+    }
     close(slow.fd);
     server_clear(&s);
+    CU_ASSERT_EQUAL(s.handled, handled); /* to its end, whoever waits for it */
 }
 
 static void test_stop_is_bounded(void)
 {
-    stop_in_time("/wait");
-    stop_in_time("/later");
+    stop_in_time("/wait", 1, 1);
+    stop_in_time("/later", 1, 2);
+    stop_in_time("/later", 0, 2);
 }
 
 static void test_stop_first(void)

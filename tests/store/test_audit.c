@@ -285,19 +285,24 @@ static void test_text(void)
     CU_ASSERT(!cmpsrv_audit_pack("a\nb", packed, &n));
 }
 
-/* A writer whose head was moved under it stops instead of forking the chain. */
+/* A writer whose head was moved under it, or taken away, stops instead of forking the chain. */
 static void test_moved_head(void)
 {
-    PLACE p;
-    CMPSRV_STORE *s = chain_of_five(&p);
-    CMPSRV_CHANGES c = {0};
+    static const char *const moves[] = {"UPDATE audit_head SET seq = 4", "DELETE FROM audit_head"};
 
-    CU_ASSERT(tamper(p.path, "DELETE FROM audit WHERE " SEQ " = 5; UPDATE audit_head SET seq = 4"));
-    add_audit(&c, "{}");
-    CU_ASSERT_EQUAL(commit(s, &c), CMPSRV_COMMIT_FAILED);
-    CU_ASSERT_EQUAL(ask(&p, "SELECT count(*) FROM audit"), 4);
-    cmpsrv_store_free(s);
-    place_free(&p);
+    for (size_t i = 0; i < CMPSRV_ARRAY_SIZE(moves); i++) {
+        PLACE p;
+        CMPSRV_STORE *s = chain_of_five(&p);
+        CMPSRV_CHANGES c = {0};
+
+        CU_ASSERT(tamper(p.path, "DELETE FROM audit WHERE " SEQ " = 5"));
+        CU_ASSERT(tamper(p.path, moves[i]));
+        add_audit(&c, "{}");
+        CU_ASSERT_EQUAL(commit(s, &c), CMPSRV_COMMIT_FAILED);
+        CU_ASSERT_EQUAL(ask(&p, "SELECT count(*) FROM audit"), 4);
+        cmpsrv_store_free(s);
+        place_free(&p);
+    }
 }
 
 static int count_record(void *arg, const CMPSRV_AUDIT_ROW *row)
