@@ -150,15 +150,15 @@ static void handle_tick(void *arg)
 /* ---- serving -----------------------------------------------------------------------------------
  */
 
-/* Workers wait for nobody but a key's token and the disk that they read from: a few for each core.
- */
+/* Workers wait for nobody but a token with keys, so they need not be more than the cores: each more
+ * takes its turn from one that may hold a lock. Two, so that the tick stops nobody. */
 static unsigned count_workers(const CMPSRV_CONF_SERVER *conf)
 {
     long cores = sysconf(_SC_NPROCESSORS_ONLN);
 
     if (conf->workers > 0)
         return (unsigned)conf->workers;
-    return (unsigned)(cores > 0 ? cores : 1) * 4;
+    return cores > 2 ? (unsigned)cores : 2;
 }
 
 static int listen_one(SERVING *s, CMPSRV_HTTP_SERVICE service, const char *url, size_t i)

@@ -38,22 +38,25 @@ void cmpsrv_sqlite_checkpoint(CMPSRV_CONN *conn, int mode, int *done)
 
 /* SQLite syncs the database only when nothing is left in the WAL, which is the writer's part: it
  * would find all our pages to sync. */
-static void sync_database(CMPSRV_CONN *conn)
+static void run_pass(CMPSRV_CONN *conn, int rest, int *done)
 {
     sqlite3_file *file = NULL;
     int rc = sqlite3_file_control(conn->db, "main", SQLITE_FCNTL_FILE_POINTER, &file);
 
-    if (rc == SQLITE_OK && file != NULL && file->pMethods != NULL)
-        cmpsrv_sqlite_sync_or_die(conn, file->pMethods->xSync(file, SQLITE_SYNC_NORMAL));
+    if (rc != SQLITE_OK || file == NULL || file->pMethods == NULL)
+        return;
+    cmpsrv_sqlite_rest(file, rest);
+    cmpsrv_sqlite_checkpoint(conn, SQLITE_CHECKPOINT_PASSIVE, done);
+    cmpsrv_sqlite_sync_or_die(conn, file->pMethods->xSync(file, SQLITE_SYNC_NORMAL));
 }
 
+/* The first pass has time, as the WAL may grow; the others have to come to an end with it. */
 static void run_passes(CMPSRV_CONN *conn)
 {
     int before = 0, done = 0;
 
     for (int i = 0; i < PASSES; i++, before = done) {
-        cmpsrv_sqlite_checkpoint(conn, SQLITE_CHECKPOINT_PASSIVE, &done);
-        sync_database(conn);
+        run_pass(conn, i == 0, &done);
         if (done - before < FEW_FRAMES)
             return;
     }

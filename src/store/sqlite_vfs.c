@@ -2,9 +2,9 @@
 /*
  * The system's VFS with two ways of its own to write. Frames of the WAL are gathered and written at
  * once, when they are synced: SQLite writes each in two parts, and a group has a hundred. Pages of
- * the database are synced a few at a time while a checkpoint writes them: a sync of all of them
- * would keep the disk busy for milliseconds, and the syncs of the WAL, that clients wait for,
- * behind it.
+ * the database are synced a few at a time while a checkpoint writes them, and who has time rests as
+ * long as that took: a sync of all of them would keep the disk busy for milliseconds, and the syncs
+ * of the WAL, that clients wait for, behind it.
  *
  * A file is the system's own file, with our data behind it and its methods in a table of our own.
  * Readers never see what is gathered: a frame counts when the wal-index says so, which is after the
@@ -15,11 +15,13 @@
 #include "store/sqlite_local.h"
 
 #include <string.h>
+#include <time.h>
 
 #include <openssl/crypto.h>
 
 #define WAL_BUFFER   (127 * 1024) /* SQLite's own xWrite takes less than 128 KiB at once */
-#define DB_SYNC_SIZE (512 * 1024) /* what a sync of the WAL may have to wait for: 1 to 2 ms */
+#define DB_SYNC_SIZE (128 * 1024) /* what a sync of the WAL may have to wait for: about 1 ms */
+#define MAX_REST_US  20000
 
 /* Offset of the lock that who writes frames holds (SQLite's WAL file format, 2.3). */
 #define WAL_WRITE_LOCK 0
@@ -29,8 +31,10 @@ typedef struct {
     const sqlite3_io_methods *real;
     unsigned char *buf; /* WAL: not handed over yet */
     size_t n;
-    sqlite3_int64 at;    /* of its first octet */
-    int unsynced;        /* database: octets */
+    sqlite3_int64 at; /* of its first octet */
+    int unsynced;     /* database: octets */
+    int rests;        /* ... and whether to rest when they were synced; at work since, us: */
+    int64_t since;
     sqlite3_file *other; /* of the same connection: the WAL, NULL if it is not open; the database */
 } EXTRA;
 
@@ -120,6 +124,24 @@ static int db_sync(sqlite3_file *file, int flags)
     return x->real->xSync(file, flags);
 }
 
+static int64_t now_us(void)
+{
+    struct timespec ts;
+
+    clock_gettime(CLOCK_MONOTONIC, &ts);
+    return (int64_t)ts.tv_sec * 1000000 + ts.tv_nsec / 1000;
+}
+
+/* As long as the work took, on whatever disk. */
+static void rest(EXTRA *x)
+{
+    int64_t us = now_us() - x->since;
+    struct timespec ts = {.tv_nsec = (long)(us < MAX_REST_US ? us : MAX_REST_US) * 1000};
+
+    nanosleep(&ts, NULL);
+    x->since = now_us();
+}
+
 static int db_write(sqlite3_file *file, const void *p, int n, sqlite3_int64 at)
 {
     EXTRA *x = extra(file);
@@ -127,7 +149,18 @@ static int db_write(sqlite3_file *file, const void *p, int n, sqlite3_int64 at)
 
     if (rc != SQLITE_OK || (x->unsynced += n) < DB_SYNC_SIZE)
         return rc;
-    return db_sync(file, SQLITE_SYNC_NORMAL);
+    rc = db_sync(file, SQLITE_SYNC_NORMAL);
+    if (x->rests)
+        rest(x);
+    return rc;
+}
+
+void cmpsrv_sqlite_rest(sqlite3_file *file, int on)
+{
+    if (file->pMethods == NULL || file->pMethods->xWrite != db_write)
+        return;
+    extra(file)->rests = on;
+    extra(file)->since = now_us();
 }
 
 /* A transaction that was rolled back may have spilled frames: they go where they would have gone
