@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * THE LINE. One message in, one message out, stage by stage as the table says. The first stage that
- * returns 0 has filled req->why and jumps to the tail, which always runs: respond, protect, commit.
- * Stages up to decide have no side effects, perform has no opinions, only commit writes. The alias
- * comes before decode: an unknown path is a 404 whatever the body, and an error about the body must
- * know whose CA signs it.
+ * returns 0 has filled req->why and jumps to the tail, which always runs: respond to commit.
+ * Stages up to decide have no side effects, perform has no opinions, only what was collected is
+ * written. Nobody waits for the store: the request leaves its thread before commit and goes on from
+ * there on another. The alias comes before decode: an unknown path is a 404 whatever the body, and
+ * an error about the body must know whose CA signs it.
  */
 #include "config.h"
 
