@@ -16,13 +16,13 @@
 
 #include <openssl/crypto.h>
 
-#define MAX_GROUP         64   /* 1 << (CMPSRV_STORE_GROUPS - 1) */
-#define LARGE_GROUP       16   /* which is worth its sync */
-#define PACE_US           1500 /* from one commit to the next while groups are smaller than that */
-#define CHECKPOINT_FRAMES 8000 /* of the WAL, 4 KiB each */
-#define ERASE_IDLE_MS     50   /* without work: then what was erased goes from the WAL, too */
-#define ERASE_MS          1000 /* at the latest; also how often it is tried */
-#define CLOSE_MS          200  /* how long closing waits for readers to leave the WAL */
+#define MAX_GROUP         64    /* 1 << (CMPSRV_STORE_GROUPS - 1) */
+#define LARGE_GROUP       16    /* which is worth its sync */
+#define PACE_US           1500  /* from one commit to the next while groups are smaller than that */
+#define CHECKPOINT_FRAMES 16000 /* of the WAL, 4 KiB each */
+#define ERASE_IDLE_MS     50    /* without work: then what was erased goes from the WAL, too */
+#define ERASE_MS          1000  /* at the latest; also how often it is tried */
+#define CLOSE_MS          200   /* how long closing waits for readers to leave the WAL */
 
 struct cmpsrv_sqlite_writer_st {
     CMPSRV_STORE *store;
