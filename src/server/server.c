@@ -135,6 +135,20 @@ static int open_store(CMPSRV_SERVER *srv, const CMPSRV_SNAPSHOT *s, CMPSRV_CONF_
     return 1;
 }
 
+/* An index that costs each certificate a page is there only for who has a use for it. */
+static int index_keys(CMPSRV_SERVER *srv, const CMPSRV_SNAPSHOT *s, CMPSRV_CONF_ERRORS *errors)
+{
+    CMPSRV_REFUSAL why = {0};
+    size_t i = 0;
+
+    while (i < s->conf->aliases_n && !s->conf->aliases[i].unique_public_key)
+        i++;
+    if (i == s->conf->aliases_n || cmpsrv_store_index_keys(srv->store, &why))
+        return 1;
+    store_error(errors, s, &why);
+    return 0;
+}
+
 static int register_cas(CMPSRV_SERVER *srv, const CMPSRV_SNAPSHOT *s, CMPSRV_CONF_ERRORS *errors)
 {
     CMPSRV_REFUSAL why = {0};
@@ -154,7 +168,8 @@ CMPSRV_EXPORT int CMPSRV_SERVER_load(CMPSRV_SERVER *srv, const char *yaml_file)
     int ok;
 
     s = cmpsrv_snapshot_load(srv, yaml_file, old == NULL ? NULL : old->conf, &errors);
-    ok = s != NULL && open_store(srv, s, &errors) && register_cas(srv, s, &errors);
+    ok = s != NULL && open_store(srv, s, &errors) && register_cas(srv, s, &errors) &&
+         index_keys(srv, s, &errors);
     keep_errors(srv, &errors);
     cmpsrv_conf_errors_clear(&errors);
     if (!ok) {

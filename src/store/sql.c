@@ -143,7 +143,9 @@ static const char schema_6[] =
  * Version 7: a certificate touches fewer pages in random places. Its transaction has its number, so
  * that it is found by `tid` alone; one that has no certificate, or not the first that asked for it,
  * stands apart: it counts down from -1 and has an index of its own. So do those from before, until
- * they expire. subject_hash of a certificate is empty while it is that of its end entity.
+ * they expire. subject_hash of a certificate is empty while it is that of its end entity. Only
+ * certificates that wait to be confirmed are found by their key; all of them where that is asked
+ * for (CMPSRV_ST_CERT_INDEX_KEYS).
  */
 #define TXN_DATA                                                                                   \
     "alias, tid, version, state, ended_as, identity, kind, body_type, cert_req_id, pvno,"          \
@@ -164,6 +166,9 @@ static const char schema_7[] =
     "CREATE UNIQUE INDEX txn_apart ON txn(tid, alias) WHERE n < 0;"
     "CREATE INDEX txn_expires ON txn(expires);"
     "CREATE INDEX txn_open ON txn(serial, ca_id) WHERE state <> 3;"
+    "DROP INDEX certificate_spki;"
+    "CREATE INDEX certificate_unconfirmed ON certificate(substr(spki_hash, 1, 8))"
+    " WHERE status = 0;"
     "DROP INDEX certificate_subject;"
     "CREATE INDEX certificate_subject ON certificate(substr(subject_hash, 1, 8))"
     " WHERE length(subject_hash) > 0;"
@@ -351,6 +356,8 @@ static const char *const texts[CMPSRV_ST__COUNT] = {
                               " WHERE ca = " CA_N("$1") " AND serial = $2 AND status = $3",
     [CMPSRV_ST_CERT_GET] = CERT_EACH "c.ca = " CA_N("$1") " AND c.serial = $2",
     [CMPSRV_ST_CERT_UNCONFIRMED] = CERT_UNCONFIRMED,
+    [CMPSRV_ST_CERT_INDEX_KEYS] = "CREATE INDEX IF NOT EXISTS certificate_spki"
+                                  " ON certificate(substr(spki_hash, 1, 8))",
     [CMPSRV_ST_CERT_KEY_TAKEN] = "SELECT 1 FROM certificate c WHERE " BY_HASH(
         "c.spki_hash", "$3") " AND " CERT_OF_ANOTHER " LIMIT 1",
     [CMPSRV_ST_CERT_SUBJECT_TAKEN] =

@@ -240,6 +240,19 @@ int cmpsrv_store_ca_register(CMPSRV_STORE *s, const unsigned char ca_id[CMPSRV_H
     return transact(s, apply_register, &job, why) == CMPSRV_COMMIT_DONE;
 }
 
+static CMPSRV_COMMIT apply_index_keys(CMPSRV_TX *tx, void *arg, CMPSRV_REFUSAL *why)
+{
+    (void)arg;
+    return tx->store->ops->run(tx->conn, CMPSRV_ST_CERT_INDEX_KEYS, NULL, 0, NULL, NULL, why) < 0
+               ? CMPSRV_COMMIT_FAILED
+               : CMPSRV_COMMIT_DONE;
+}
+
+int cmpsrv_store_index_keys(CMPSRV_STORE *s, CMPSRV_REFUSAL *why)
+{
+    return transact(s, apply_index_keys, NULL, why) == CMPSRV_COMMIT_DONE;
+}
+
 static int take_number(void *arg, const CMPSRV_SQLV *col)
 {
     *(int64_t *)arg = col[0].i;

@@ -87,6 +87,10 @@ int cmpsrv_store_cert_taken(CMPSRV_STORE *s, const unsigned char ca_id[CMPSRV_HA
                             unsigned unique, const CMPSRV_CERT_ROW *like, unsigned *taken,
                             CMPSRV_REFUSAL *why);
 
+/* Makes the look for CMPSRV_UNIQUE_KEY a short one, from now on; takes seconds in a large store
+ * when it was not so before. Without it, it reads all certificates. 1/0. */
+int cmpsrv_store_index_keys(CMPSRV_STORE *s, CMPSRV_REFUSAL *why);
+
 /* By name; the caller clears it. */
 int cmpsrv_store_entity_get(CMPSRV_STORE *s, const char *name, CMPSRV_END_ENTITY_ROW *out,
                             CMPSRV_REFUSAL *why);

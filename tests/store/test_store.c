@@ -328,10 +328,14 @@ static void test_plans(void)
     char plan[1024];
 
     plan_of(p.path, CMPSRV_ST_CERT_UNCONFIRMED, plan, sizeof(plan));
-    CU_ASSERT_PTR_NOT_NULL(strstr(plan, "c USING INDEX certificate_spki"));
+    CU_ASSERT_PTR_NOT_NULL(strstr(plan, "c USING INDEX certificate_unconfirmed"));
     CU_ASSERT_PTR_NOT_NULL(strstr(plan, "t USING INDEX txn_open (serial=? AND ca_id=?)"));
     plan_of(p.path, CMPSRV_ST_TXN_REPLACE, plan, sizeof(plan));
     CU_ASSERT_PTR_NOT_NULL(strstr(plan, "txn USING INDEX txn_open (serial=? AND ca_id=?)"));
+    CU_ASSERT_EQUAL(ask(&p, "SELECT count(*) FROM sqlite_master WHERE name = 'certificate_spki'"),
+                    0);
+    CU_ASSERT(cmpsrv_store_index_keys(s, NULL));
+    CU_ASSERT(cmpsrv_store_index_keys(s, NULL)); /* it is there */
     plan_of(p.path, CMPSRV_ST_CERT_KEY_TAKEN, plan, sizeof(plan));
     CU_ASSERT_PTR_NOT_NULL(strstr(plan, "c USING INDEX certificate_spki (<expr>=?)"));
     plan_of(p.path, CMPSRV_ST_CERT_SUBJECT_TAKEN, plan, sizeof(plan));
