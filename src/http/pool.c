@@ -15,6 +15,7 @@
 #include "http/http_local.h"
 
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <stddef.h>
 #include <time.h>
@@ -36,6 +37,7 @@ struct cmpsrv_http_pool_st {
     WORKER *workers;
     unsigned n_threads;
     _Atomic(CMPSRV_HTTP_JOB *) done; /* the last one first */
+    atomic_uint calling;             /* threads of others that are in cmpsrv_http_again() */
     pthread_mutex_t lock;
     pthread_cond_t quiet;
     /* under the lock: */
@@ -85,6 +87,7 @@ CMPSRV_HTTP_POOL *cmpsrv_http_pool_new(const CMPSRV_HTTP_OPTIONS *options, int w
     STAILQ_INIT(&pool->again);
     SLIST_INIT(&pool->asleep);
     atomic_init(&pool->done, NULL);
+    atomic_init(&pool->calling, 0);
     pthread_mutex_init(&pool->lock, NULL);
     pthread_condattr_init(&attr);
     pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
@@ -250,9 +253,11 @@ void cmpsrv_http_again(CMPSRV_HTTP_CALL *call)
         (CMPSRV_HTTP_JOB *)(void *)((char *)call - offsetof(CMPSRV_HTTP_JOB, call));
     CMPSRV_HTTP_POOL *pool = job->pool;
 
+    atomic_fetch_add(&pool->calling, 1);
     pthread_mutex_lock(&pool->lock);
     STAILQ_INSERT_TAIL(&pool->again, job, next);
     unlock_and_wake(pool);
+    atomic_fetch_sub(&pool->calling, 1);
 }
 
 /* ---- on the loop ----------------------------------------------------------------------------- */
@@ -359,6 +364,9 @@ void cmpsrv_http_pool_free(CMPSRV_HTTP_POOL *pool)
     pool->over = 1;
     wake_all(pool);
     pthread_mutex_unlock(&pool->lock);
+    while (atomic_load(&pool->calling) >
+           0) /* the last call is at its end: its caller is on his way out */
+        sched_yield();
     for (unsigned i = 0; i < pool->n_threads; i++) {
         pthread_join(pool->workers[i].thread, NULL);
         pthread_cond_destroy(&pool->workers[i].wake);

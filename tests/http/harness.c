@@ -38,7 +38,7 @@ static void wait_until_released(SERVER *s)
     s->waiting--;
 }
 
-/* Both under the lock. */
+/* Under the lock. */
 static int put_off(SERVER *s, CMPSRV_HTTP_CALL *call)
 {
     call->state = s;
@@ -46,14 +46,6 @@ static int put_off(SERVER *s, CMPSRV_HTTP_CALL *call)
     s->later[s->n_later++] = call;
     pthread_cond_broadcast(&s->changed);
     return CMPSRV_HTTP_WAITS;
-}
-
-static void call_again(SERVER *s)
-{
-    for (int i = 0; i < s->n_later; i++)
-        cmpsrv_http_again(s->later[i]);
-    s->waiting -= s->n_later;
-    s->n_later = 0;
 }
 
 /* /wait waits, /later and /again are put off; /status/N refuses with N; /nothing says 200 without
@@ -125,11 +117,17 @@ void server_start(SERVER *s)
 
 void server_release(SERVER *s)
 {
+    int n;
+
     pthread_mutex_lock(&s->lock);
     s->released = 1;
-    call_again(s);
+    n = s->n_later;
+    s->n_later = 0;
+    s->waiting -= n;
     pthread_cond_broadcast(&s->changed);
     pthread_mutex_unlock(&s->lock);
+    for (int i = 0; i < n; i++)
+        cmpsrv_http_again(s->later[i]);
 }
 
 void server_await(SERVER *s, int n)

@@ -304,6 +304,37 @@ static void test_stop_is_bounded(void)
     stop_in_time("/later", 0, 2);
 }
 
+static void *release(void *arg)
+{
+    server_release(arg);
+    return NULL;
+}
+
+/* The last call comes back while the server ends; who brings it back may be behind it. */
+static void test_stop_and_call(void)
+{
+    for (int i = 0; i < 100; i++) {
+        SERVER s;
+        CLIENT c;
+        pthread_t thread;
+
+        server_init(&s);
+        s.options.message_timeout = 1;
+        server_start(&s);
+        open_client(&c, &s);
+        CU_ASSERT(post(&c, "/later", "", "x"));
+        server_await(&s, 1);
+        close(c.fd);
+        CU_ASSERT_FATAL(pthread_create(&thread, NULL, release, &s) == 0);
+        server_stop(&s);
+        cmpsrv_http_free(s.http);
+        s.http = NULL;
+        pthread_join(thread, NULL);
+        CU_ASSERT_EQUAL(s.handled, 2);
+        server_clear(&s);
+    }
+}
+
 static void test_stop_first(void)
 {
     SERVER s;
@@ -477,5 +508,6 @@ static void test_options(void)
 TEST_MAIN("http server", TEST(test_connection_cap), TEST(test_making_room),
           TEST(test_no_descriptors), TEST(test_full_queue), TEST(test_put_off),
           TEST(test_stop_answers), TEST(test_stop_is_prompt), TEST(test_stop_is_bounded),
-          TEST(test_stop_first), TEST(test_stop_by_signal), TEST(test_sigpipe),
-          TEST(test_late_answer), TEST(test_tick), TEST(test_listen), TEST(test_options))
+          TEST(test_stop_and_call), TEST(test_stop_first), TEST(test_stop_by_signal),
+          TEST(test_sigpipe), TEST(test_late_answer), TEST(test_tick), TEST(test_listen),
+          TEST(test_options))
