@@ -6,6 +6,7 @@
 
 #include "base/base.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
@@ -121,12 +122,31 @@ int64_t cmpsrv_time_now(void)
     return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
 }
 
-int64_t cmpsrv_time_mono(void)
+int64_t cmpsrv_time_mono_us(void)
 {
     struct timespec ts;
 
     clock_gettime(CLOCK_MONOTONIC, &ts);
-    return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
+    return (int64_t)ts.tv_sec * 1000000 + ts.tv_nsec / 1000;
+}
+
+int64_t cmpsrv_time_mono(void)
+{
+    return cmpsrv_time_mono_us() / 1000;
+}
+
+/* ---- waiting -----------------------------------------------------------------------------------
+ */
+
+void cmpsrv_sem_post(void *sem)
+{
+    sem_post(sem);
+}
+
+void cmpsrv_sem_wait(sem_t *sem)
+{
+    while (sem_wait(sem) != 0 && errno == EINTR)
+        continue;
 }
 
 static int to_tm(int64_t ms, struct tm *tm)

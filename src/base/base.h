@@ -6,6 +6,7 @@
 #ifndef CMPSRV_BASE_H
 #define CMPSRV_BASE_H
 
+#include <semaphore.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -91,6 +92,14 @@ int cmpsrv_secret_eq(const CMPSRV_SECRET *a, const CMPSRV_SECRET *b);
 /* Reads a file whole (at most 64 KiB), one trailing newline dropped. NULL with *why filled. */
 CMPSRV_SECRET *cmpsrv_secret_from_file(const char *path, CMPSRV_REFUSAL *why);
 
+/* ---- waiting -----------------------------------------------------------------------------------
+ */
+
+/* For who must wait for a callback: the callback, whose arg is the sem_t; waits for it, whatever
+ * signals come. */
+void cmpsrv_sem_post(void *sem);
+void cmpsrv_sem_wait(sem_t *sem);
+
 /* ---- time and random --------------------------------------------------------------------------
  */
 
@@ -98,6 +107,8 @@ CMPSRV_SECRET *cmpsrv_secret_from_file(const char *path, CMPSRV_REFUSAL *why);
 int64_t cmpsrv_time_now(void);
 /* Milliseconds of a clock that only goes forward, for deadlines. */
 int64_t cmpsrv_time_mono(void);
+/* Microseconds of it, to measure. */
+int64_t cmpsrv_time_mono_us(void);
 /* GeneralizedTime content YYYYMMDDHHMMSSZ (16 octets with NUL) from ms UTC; years 0000-9999. */
 int cmpsrv_time_to_generalized(int64_t ms, char out[16]);
 /* The reverse; strict: exactly YYYYMMDDHHMMSSZ. 1/0. */

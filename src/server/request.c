@@ -12,7 +12,6 @@
 #include "server/server_local.h"
 
 #include <string.h>
-#include <time.h>
 
 #include <openssl/crypto.h>
 #include <openssl/err.h>
@@ -233,22 +232,14 @@ const char *cmpsrv_stage_name(size_t i)
     return i < CMPSRV_ARRAY_SIZE(stages) ? stages[i].name : NULL;
 }
 
-static int64_t now_us(void)
-{
-    struct timespec ts;
-
-    clock_gettime(CLOCK_MONOTONIC, &ts);
-    return (int64_t)ts.tv_sec * 1000000 + ts.tv_nsec / 1000;
-}
-
 static int run_stages(CMPSRV_REQUEST *req, size_t from, size_t to)
 {
-    int64_t start = from == COMMIT ? req->commit_us : now_us(), end;
+    int64_t start = from == COMMIT ? req->commit_us : cmpsrv_time_mono_us(), end;
     int ok = 1;
 
     for (size_t i = from; ok && i < to; i++, start = end) {
         ok = stages[i].run(req);
-        end = now_us();
+        end = cmpsrv_time_mono_us();
         req->stage_us[i] += end - start;
     }
     return ok;
@@ -357,7 +348,7 @@ static void wait_for_commit(CMPSRV_REQUEST *req)
     drop_decision(req); /* the next request has use for its key meanwhile */
     ERR_clear_error();
     req->waits = 1;
-    req->commit_us = now_us();
+    req->commit_us = cmpsrv_time_mono_us();
     cmpsrv_store_commit_start(req->srv->store, &req->changes, &req->job);
 }
 

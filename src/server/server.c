@@ -7,8 +7,6 @@
 
 #include "server/server_local.h"
 
-#include <errno.h>
-#include <semaphore.h>
 #include <string.h>
 
 #include <openssl/crypto.h>
@@ -201,11 +199,6 @@ int cmpsrv_server_check(CMPSRV_SERVER *srv, const char *file, CMPSRV_CONF_ERRORS
 /* ---- one message
  * ------------------------------------------------------------------------------------ */
 
-static void wake(void *arg)
-{
-    sem_post(arg);
-}
-
 CMPSRV_EXPORT int CMPSRV_process(CMPSRV_SERVER *srv, const char *path, const unsigned char *req_der,
                                  size_t req_len, unsigned char **rsp, size_t *rsp_len,
                                  int *http_status)
@@ -216,10 +209,9 @@ CMPSRV_EXPORT int CMPSRV_process(CMPSRV_SERVER *srv, const char *path, const uns
     sem_t told;
 
     if (sem_init(&told, 0, 0) == 0) {
-        req = cmpsrv_request_new(srv, path, cmpsrv_slice(req_der, req_len), wake, &told);
+        req = cmpsrv_request_new(srv, path, cmpsrv_slice(req_der, req_len), cmpsrv_sem_post, &told);
         while (req != NULL && !cmpsrv_request_run(req))
-            while (sem_wait(&told) != 0 && errno == EINTR)
-                continue;
+            cmpsrv_sem_wait(&told);
         ok = req != NULL && cmpsrv_request_end(req, &answer, &status);
         sem_destroy(&told);
     }

@@ -18,7 +18,8 @@
 #define FEW_FRAMES 100 /* that a pass found: what the writer has added since is as little */
 
 struct cmpsrv_sqlite_checkpointer_st {
-    CMPSRV_CONN *conn; /* the thread's alone */
+    CMPSRV_CONN *conn;  /* the thread's alone */
+    sqlite3_file *file; /* of the database */
     pthread_t thread;
     pthread_mutex_t lock;
     pthread_cond_t work;
@@ -38,25 +39,20 @@ void cmpsrv_sqlite_checkpoint(CMPSRV_CONN *conn, int mode, int *done)
 
 /* SQLite syncs the database only when nothing is left in the WAL, which is the writer's part: it
  * would find all our pages to sync. */
-static void run_pass(CMPSRV_CONN *conn, int rest, int *done)
+static void run_pass(CMPSRV_SQLITE_CHECKPOINTER *c, int *done)
 {
-    sqlite3_file *file = NULL;
-    int rc = sqlite3_file_control(conn->db, "main", SQLITE_FCNTL_FILE_POINTER, &file);
-
-    if (rc != SQLITE_OK || file == NULL || file->pMethods == NULL)
-        return;
-    cmpsrv_sqlite_rest(file, rest);
-    cmpsrv_sqlite_checkpoint(conn, SQLITE_CHECKPOINT_PASSIVE, done);
-    cmpsrv_sqlite_sync_or_die(conn, file->pMethods->xSync(file, SQLITE_SYNC_NORMAL));
+    cmpsrv_sqlite_checkpoint(c->conn, SQLITE_CHECKPOINT_PASSIVE, done);
+    cmpsrv_sqlite_sync_or_die(c->conn, c->file->pMethods->xSync(c->file, SQLITE_SYNC_NORMAL));
 }
 
 /* The first pass has time, as the WAL may grow; the others have to come to an end with it. */
-static void run_passes(CMPSRV_CONN *conn)
+static void run_passes(CMPSRV_SQLITE_CHECKPOINTER *c)
 {
     int before = 0, done = 0;
 
     for (int i = 0; i < PASSES; i++, before = done) {
-        run_pass(conn, i == 0, &done);
+        run_pass(c, &done);
+        cmpsrv_sqlite_rest(c->file, 0);
         if (done - before < FEW_FRAMES)
             return;
     }
@@ -73,7 +69,7 @@ static void *run(void *arg)
         if (c->stop)
             break;
         pthread_mutex_unlock(&c->lock);
-        run_passes(c->conn);
+        run_passes(c);
         pthread_mutex_lock(&c->lock);
         c->busy = 0;
     }
@@ -108,7 +104,9 @@ CMPSRV_SQLITE_CHECKPOINTER *cmpsrv_sqlite_checkpointer_new(CMPSRV_CONN *conn, CM
     c->conn = conn;
     pthread_mutex_init(&c->lock, NULL);
     pthread_cond_init(&c->work, NULL);
-    if (cmpsrv_sqlite_thread(&c->thread, "checkpointer", run, c))
+    sqlite3_file_control(conn->db, "main", SQLITE_FCNTL_FILE_POINTER, &c->file);
+    if (c->file != NULL && c->file->pMethods != NULL &&
+        cmpsrv_sqlite_thread(&c->thread, "checkpointer", run, c))
         return c;
     cmpsrv_fail(why, "store: cannot start the thread for checkpoints");
     cmpsrv_sqlite_disconnect(conn);
@@ -124,6 +122,7 @@ void cmpsrv_sqlite_checkpointer_free(CMPSRV_SQLITE_CHECKPOINTER *c)
         return;
     pthread_mutex_lock(&c->lock);
     c->stop = 1;
+    cmpsrv_sqlite_rest(c->file, 0); /* whoever stops us waits for the pass */
     pthread_cond_signal(&c->work);
     pthread_mutex_unlock(&c->lock);
     pthread_join(c->thread, NULL);
@@ -137,6 +136,7 @@ void cmpsrv_sqlite_checkpointer_start(CMPSRV_SQLITE_CHECKPOINTER *c)
 {
     pthread_mutex_lock(&c->lock);
     c->busy = 1;
+    cmpsrv_sqlite_rest(c->file, 1);
     pthread_cond_signal(&c->work);
     pthread_mutex_unlock(&c->lock);
 }

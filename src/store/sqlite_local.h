@@ -36,7 +36,8 @@ void cmpsrv_sqlite_sync_or_die(CMPSRV_CONN *conn, int rc);
 /* Name of the VFS that a store's connections are opened with; NULL (the system's) if there is none.
  */
 const char *cmpsrv_sqlite_vfs(void);
-/* Whether who checkpoints by this file of a database rests as long as it works. */
+/* Whether who checkpoints by this file of a database rests as long as he works. 0: from any thread.
+ */
 void cmpsrv_sqlite_rest(sqlite3_file *file, int on);
 
 /* ---- sqlite_checkpoint.c */

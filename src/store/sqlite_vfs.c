@@ -14,6 +14,7 @@
 
 #include "store/sqlite_local.h"
 
+#include <stdatomic.h>
 #include <string.h>
 #include <time.h>
 
@@ -31,10 +32,10 @@ typedef struct {
     const sqlite3_io_methods *real;
     unsigned char *buf; /* WAL: not handed over yet */
     size_t n;
-    sqlite3_int64 at; /* of its first octet */
-    int unsynced;     /* database: octets */
-    int rests;        /* ... and whether to rest when they were synced; at work since, us: */
-    int64_t since;
+    sqlite3_int64 at;    /* of its first octet */
+    int unsynced;        /* database: octets */
+    atomic_int rests;    /* database: who writes it rests after each sync */
+    int64_t since;       /* us: when the work began that he rests from */
     sqlite3_file *other; /* of the same connection: the WAL, NULL if it is not open; the database */
 } EXTRA;
 
@@ -124,22 +125,14 @@ static int db_sync(sqlite3_file *file, int flags)
     return x->real->xSync(file, flags);
 }
 
-static int64_t now_us(void)
-{
-    struct timespec ts;
-
-    clock_gettime(CLOCK_MONOTONIC, &ts);
-    return (int64_t)ts.tv_sec * 1000000 + ts.tv_nsec / 1000;
-}
-
 /* As long as the work took, on whatever disk. */
 static void rest(EXTRA *x)
 {
-    int64_t us = now_us() - x->since;
+    int64_t us = cmpsrv_time_mono_us() - x->since;
     struct timespec ts = {.tv_nsec = (long)(us < MAX_REST_US ? us : MAX_REST_US) * 1000};
 
     nanosleep(&ts, NULL);
-    x->since = now_us();
+    x->since = cmpsrv_time_mono_us();
 }
 
 static int db_write(sqlite3_file *file, const void *p, int n, sqlite3_int64 at)
@@ -150,7 +143,7 @@ static int db_write(sqlite3_file *file, const void *p, int n, sqlite3_int64 at)
     if (rc != SQLITE_OK || (x->unsynced += n) < DB_SYNC_SIZE)
         return rc;
     rc = db_sync(file, SQLITE_SYNC_NORMAL);
-    if (x->rests)
+    if (atomic_load(&x->rests))
         rest(x);
     return rc;
 }
@@ -159,8 +152,9 @@ void cmpsrv_sqlite_rest(sqlite3_file *file, int on)
 {
     if (file->pMethods == NULL || file->pMethods->xWrite != db_write)
         return;
-    extra(file)->rests = on;
-    extra(file)->since = now_us();
+    if (on)
+        extra(file)->since = cmpsrv_time_mono_us();
+    atomic_store(&extra(file)->rests, on);
 }
 
 /* A transaction that was rolled back may have spilled frames: they go where they would have gone

@@ -8,8 +8,6 @@
 
 #include "store/store_local.h"
 
-#include <errno.h>
-#include <semaphore.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -174,23 +172,17 @@ static void start(CMPSRV_STORE *s, CMPSRV_APPLY apply, void *arg, CMPSRV_COMMIT_
     job->done(job->arg);
 }
 
-static void wake(void *arg)
-{
-    sem_post(arg);
-}
-
 static CMPSRV_COMMIT transact(CMPSRV_STORE *s, CMPSRV_APPLY apply, void *arg, CMPSRV_REFUSAL *why)
 {
     sem_t told;
-    CMPSRV_COMMIT_JOB job = {.done = wake, .arg = &told};
+    CMPSRV_COMMIT_JOB job = {.done = cmpsrv_sem_post, .arg = &told};
 
     if (sem_init(&told, 0, 0) != 0) {
         cmpsrv_fail(why, "store: no semaphore");
         return CMPSRV_COMMIT_FAILED;
     }
     start(s, apply, arg, &job);
-    while (sem_wait(&told) != 0 && errno == EINTR)
-        continue;
+    cmpsrv_sem_wait(&told);
     sem_destroy(&told);
     if (job.outcome == CMPSRV_COMMIT_REFUSED || job.outcome == CMPSRV_COMMIT_FAILED)
         cmpsrv_refuse(why, job.why.reason, "%s", job.why.detail);

@@ -253,8 +253,7 @@ static void test_database_in_pieces(void)
     }
 }
 
-/* Who rests does so as long as he works: in all it takes twice that, less the last piece. The work
- * is a write that takes 2 ms. */
+/* Who rests does so as long as he works, here at syncs of 2 ms: in all it takes twice that. */
 static void test_rest(void)
 {
     enum { PIECES = 20, WORK_MS = 2 };
