@@ -8,12 +8,12 @@
 #include "ca/ca.h"
 
 #define CA_SERIAL      20 /* octets of the serials we make: */
-#define CA_SERIAL_TIME 4  /* when, then random ones */
+#define CA_SERIAL_TIME 5  /* when, then random ones */
 #define CA_KEY_ID      20 /* SHA-1, RFC 5280 4.2.1.2 method 1 */
 
 /* Key identifier of a SubjectPublicKeyInfo TLV: SHA-1 of the BIT STRING's octets. 1/0. */
 int cmpsrv_ca_key_id(CMPSRV_SLICE spki, unsigned char out[CA_KEY_ID], CMPSRV_REFUSAL *why);
-/* The time and 128 random bits: positive, the first octet never zero, so that always 20 octets go
+/* The time and 120 random bits: positive, the first octet never zero, so that always 20 octets go
  * out. 1/0. */
 int cmpsrv_ca_new_serial(unsigned char out[CA_SERIAL], CMPSRV_REFUSAL *why);
 /* One Extension; value is what goes inside the OCTET STRING, its writer is emptied. */

@@ -27,13 +27,14 @@ int cmpsrv_ca_key_id(CMPSRV_SLICE spki, unsigned char out[CA_KEY_ID], CMPSRV_REF
 }
 
 /* With the time in front the newest are neighbours in the store's index: random ones would each
- * touch a page of their own, to be written, synced and written once more. */
+ * touch a page of their own, to be written, synced and written once more. Its unit is so short that
+ * a page holds what is issued in it, however fast that is. */
 int cmpsrv_ca_new_serial(unsigned char out[CA_SERIAL], CMPSRV_REFUSAL *why)
 {
-    uint64_t seconds = (uint64_t)cmpsrv_time_now() / 1000;
+    uint64_t time = (uint64_t)cmpsrv_time_now() * 128 / 1000; /* in units of 1/128 s */
 
-    for (size_t i = 0; i < CA_SERIAL_TIME; i++) /* in units of 2 s */
-        out[i] = (unsigned char)(seconds >> 1 >> (8 * (CA_SERIAL_TIME - 1 - i)));
+    for (size_t i = 0; i < CA_SERIAL_TIME; i++)
+        out[i] = (unsigned char)(time >> (8 * (CA_SERIAL_TIME - 1 - i)));
     out[0] = (unsigned char)((out[0] & 0x3f) | 0x40); /* positive whatever the clock says */
     return cmpsrv_random(out + CA_SERIAL_TIME, CA_SERIAL - CA_SERIAL_TIME) ||
            cmpsrv_fail(why, "no random octets for a serial number");

@@ -363,7 +363,7 @@ static int configure_writer(CMPSRV_CONN *conn, CMPSRV_REFUSAL *why)
             conn,
             "PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;"
             "PRAGMA secure_delete = ON; PRAGMA wal_autocheckpoint = 0; PRAGMA cache_size = -8000;"
-            "PRAGMA journal_size_limit = 134217728",
+            "PRAGMA journal_size_limit = 1073741824",
             why))
         return 0;
     if (conn->store->max_pages == 0)

@@ -14,8 +14,9 @@
 
 #include <openssl/crypto.h>
 
-#define PASSES     8   /* at most, for a writer that is as fast as we are */
-#define FEW_FRAMES 100 /* that a pass found: what the writer has added since is as little */
+#define PASSES     8     /* at most, for a writer that is as fast as we are */
+#define LONG_WAL   32000 /* frames: below that there is time to rest, as the WAL may grow */
+#define FEW_FRAMES 100   /* that a pass found: what the writer has added since is as little */
 
 struct cmpsrv_sqlite_checkpointer_st {
     CMPSRV_CONN *conn;  /* the thread's alone */
@@ -27,9 +28,9 @@ struct cmpsrv_sqlite_checkpointer_st {
     int busy, stop;
 };
 
-void cmpsrv_sqlite_checkpoint(CMPSRV_CONN *conn, int mode, int *done)
+void cmpsrv_sqlite_checkpoint(CMPSRV_CONN *conn, int mode, int *frames, int *done)
 {
-    int rc = sqlite3_wal_checkpoint_v2(conn->db, NULL, mode, NULL, done);
+    int rc = sqlite3_wal_checkpoint_v2(conn->db, NULL, mode, frames, done);
 
     cmpsrv_sqlite_sync_or_die(conn, rc);
     if (rc != SQLITE_OK && rc != SQLITE_BUSY)
@@ -39,23 +40,31 @@ void cmpsrv_sqlite_checkpoint(CMPSRV_CONN *conn, int mode, int *done)
 
 /* SQLite syncs the database only when nothing is left in the WAL, which is the writer's part: it
  * would find all our pages to sync. */
-static void run_pass(CMPSRV_SQLITE_CHECKPOINTER *c, int *done)
+static void run_pass(CMPSRV_SQLITE_CHECKPOINTER *c, int *frames, int *done)
 {
-    cmpsrv_sqlite_checkpoint(c->conn, SQLITE_CHECKPOINT_PASSIVE, done);
+    cmpsrv_sqlite_checkpoint(c->conn, SQLITE_CHECKPOINT_PASSIVE, frames, done);
     cmpsrv_sqlite_sync_or_die(c->conn, c->file->pMethods->xSync(c->file, SQLITE_SYNC_NORMAL));
 }
 
-/* The first pass has time, as the WAL may grow; the others have to come to an end with it. */
+/* Not for whoever stops us: he waits for the pass. */
+static void set_rest(CMPSRV_SQLITE_CHECKPOINTER *c, int on)
+{
+    pthread_mutex_lock(&c->lock);
+    cmpsrv_sqlite_rest(c->file, on && !c->stop);
+    pthread_mutex_unlock(&c->lock);
+}
+
 static void run_passes(CMPSRV_SQLITE_CHECKPOINTER *c)
 {
-    int before = 0, done = 0;
+    int frames = 0, before = 0, done = 0;
 
     for (int i = 0; i < PASSES; i++, before = done) {
-        run_pass(c, &done);
-        cmpsrv_sqlite_rest(c->file, 0);
+        set_rest(c, frames < LONG_WAL);
+        run_pass(c, &frames, &done);
         if (done - before < FEW_FRAMES)
-            return;
+            break;
     }
+    set_rest(c, 0);
 }
 
 static void *run(void *arg)
@@ -122,7 +131,7 @@ void cmpsrv_sqlite_checkpointer_free(CMPSRV_SQLITE_CHECKPOINTER *c)
         return;
     pthread_mutex_lock(&c->lock);
     c->stop = 1;
-    cmpsrv_sqlite_rest(c->file, 0); /* whoever stops us waits for the pass */
+    cmpsrv_sqlite_rest(c->file, 0);
     pthread_cond_signal(&c->work);
     pthread_mutex_unlock(&c->lock);
     pthread_join(c->thread, NULL);
@@ -136,7 +145,6 @@ void cmpsrv_sqlite_checkpointer_start(CMPSRV_SQLITE_CHECKPOINTER *c)
 {
     pthread_mutex_lock(&c->lock);
     c->busy = 1;
-    cmpsrv_sqlite_rest(c->file, 1);
     pthread_cond_signal(&c->work);
     pthread_mutex_unlock(&c->lock);
 }

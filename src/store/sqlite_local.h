@@ -45,9 +45,9 @@ void cmpsrv_sqlite_rest(sqlite3_file *file, int on);
 /* A thread of that name (at most 15 characters), without signals. 1/0. */
 int cmpsrv_sqlite_thread(pthread_t *thread, const char *name, void *(*body)(void *), void *arg);
 /* SQLite's own automatic checkpoint drops its errors, and the next one would take a failed sync for
- * done; this one ends the process. *done: frames of the WAL that are in the database now; may be
- * NULL. */
-void cmpsrv_sqlite_checkpoint(CMPSRV_CONN *conn, int mode, int *done);
+ * done; this one ends the process. Of the WAL then: its frames, and those that are in the database;
+ * both may be NULL. */
+void cmpsrv_sqlite_checkpoint(CMPSRV_CONN *conn, int mode, int *frames, int *done);
 typedef struct cmpsrv_sqlite_checkpointer_st CMPSRV_SQLITE_CHECKPOINTER;
 /* Takes over conn, also when it fails. */
 CMPSRV_SQLITE_CHECKPOINTER *cmpsrv_sqlite_checkpointer_new(CMPSRV_CONN *conn, CMPSRV_REFUSAL *why);

@@ -242,7 +242,7 @@ static void keep_wal_short(CMPSRV_SQLITE_WRITER *w)
     if (!w->moving) {
         cmpsrv_sqlite_checkpointer_start(w->checkpointer);
     } else {
-        cmpsrv_sqlite_checkpoint(w->conn, SQLITE_CHECKPOINT_PASSIVE, NULL);
+        cmpsrv_sqlite_checkpoint(w->conn, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
         w->checkpoint_at = w->frames + CHECKPOINT_FRAMES;
     }
     w->moving = !w->moving;
@@ -402,7 +402,7 @@ void cmpsrv_sqlite_writer_free(CMPSRV_SQLITE_WRITER *w)
     pthread_join(w->thread, NULL);
     cmpsrv_sqlite_checkpointer_free(w->checkpointer);
     sqlite3_busy_timeout(w->conn->db, CLOSE_MS);
-    cmpsrv_sqlite_checkpoint(w->conn, SQLITE_CHECKPOINT_TRUNCATE, NULL);
+    cmpsrv_sqlite_checkpoint(w->conn, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
     cmpsrv_sqlite_disconnect(w->conn);
     pthread_cond_destroy(&w->work);
     pthread_mutex_destroy(&w->lock);

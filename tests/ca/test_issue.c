@@ -195,20 +195,23 @@ static int compare_serials(const void *a, const void *b)
     return memcmp(a, b, 20);
 }
 
-/* As serials count; time() may be a tick behind the clock they are made by. */
-static long clock_bits(void)
+/* As serials count: in units of 1/128 s, 38 bits. */
+static int64_t clock_bits(void)
 {
-    return (long)time(NULL) / 2 % (1L << 30);
+    struct timespec now;
+
+    clock_gettime(CLOCK_REALTIME, &now);
+    return (now.tv_sec * 128 + now.tv_nsec / 7812500) % (INT64_C(1) << 38);
 }
 
-/* 2000 serials: unique, positive, 20 octets; the time in units of 2 s, and then every bit about
- * half the time. */
+/* 2000 serials: unique, positive, 20 octets; the time (serials are made of milliseconds, so it may
+ * be a unit behind), and then every bit about half the time. */
 static void test_serials(void)
 {
     enum { N = 2000 };
     static unsigned char serials[N][20];
     unsigned ones[160] = {0};
-    long begun, seconds; /* in units of 2 s, 30 bits */
+    int64_t begun, made;
     PKI p;
     EVP_PKEY *key;
     CMPSRV_DECISION *d;
@@ -227,11 +230,11 @@ static void test_serials(void)
         CU_ASSERT(ASN1_STRING_type(X509_get0_serialNumber(x)) == V_ASN1_INTEGER);
         X509_free(x);
         memcpy(serials[n], i.serial, 20);
-        seconds = 0;
-        for (size_t b = 0; b < 4; b++)
-            seconds = seconds << 8 | i.serial[b];
-        seconds %= 1L << 30;
-        CU_ASSERT(seconds >= begun && seconds <= clock_bits() + 1);
+        made = 0;
+        for (size_t b = 0; b < 5; b++)
+            made = made << 8 | i.serial[b];
+        made %= INT64_C(1) << 38;
+        CU_ASSERT(made >= begun - 1 && made <= clock_bits());
         for (size_t b = 0; b < 160; b++)
             ones[b] += (i.serial[b / 8] >> (7 - b % 8)) & 1;
         cmpsrv_issued_clear(&i);
@@ -239,7 +242,7 @@ static void test_serials(void)
     qsort(serials, N, 20, compare_serials);
     for (size_t n = 1; n < N; n++)
         CU_ASSERT(memcmp(serials[n - 1], serials[n], 20) != 0);
-    for (size_t b = 32; b < 160; b++) /* after the time; seven standard deviations of 22.4 */
+    for (size_t b = 40; b < 160; b++) /* after the time; seven standard deviations of 22.4 */
         CU_ASSERT(ones[b] > N / 2 - 157 && ones[b] < N / 2 + 157);
     cmpsrv_decision_free(d);
     EVP_PKEY_free(key);
