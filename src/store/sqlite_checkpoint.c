@@ -14,9 +14,10 @@
 
 #include <openssl/crypto.h>
 
-#define PASSES     8     /* at most, for a writer that is as fast as we are */
-#define LONG_WAL   32000 /* frames: below that there is time to rest, as the WAL may grow */
-#define FEW_FRAMES 100   /* that a pass found: what the writer has added since is as little */
+#define PASSES      8     /* at most, for a writer that is as fast as we are */
+#define MANY_FRAMES 4000  /* a pass over so many rests, as long as the WAL may grow: until ... */
+#define LONG_WAL    32000 /* ... it has so many */
+#define FEW_FRAMES  100   /* that a pass found: what the writer has added since is as little */
 
 struct cmpsrv_sqlite_checkpointer_st {
     CMPSRV_CONN *conn;  /* the thread's alone */
@@ -50,21 +51,21 @@ static void run_pass(CMPSRV_SQLITE_CHECKPOINTER *c, int *frames, int *done)
 static void set_rest(CMPSRV_SQLITE_CHECKPOINTER *c, int on)
 {
     pthread_mutex_lock(&c->lock);
-    cmpsrv_sqlite_rest(c->file, on && !c->stop);
+    cmpsrv_sqlite_pieces(c->file, on && !c->stop ? CMPSRV_PIECES_RESTING : CMPSRV_PIECES);
     pthread_mutex_unlock(&c->lock);
 }
 
 static void run_passes(CMPSRV_SQLITE_CHECKPOINTER *c)
 {
-    int frames = 0, before = 0, done = 0;
+    int frames = 0, done = 0, moved = MANY_FRAMES;
 
-    for (int i = 0; i < PASSES; i++, before = done) {
-        set_rest(c, frames < LONG_WAL);
+    for (int i = 0; i < PASSES && moved >= FEW_FRAMES; i++) {
+        int before = done;
+
+        set_rest(c, moved >= MANY_FRAMES && frames < LONG_WAL);
         run_pass(c, &frames, &done);
-        if (done - before < FEW_FRAMES)
-            break;
+        moved = done - before;
     }
-    set_rest(c, 0);
 }
 
 static void *run(void *arg)
@@ -131,7 +132,7 @@ void cmpsrv_sqlite_checkpointer_free(CMPSRV_SQLITE_CHECKPOINTER *c)
         return;
     pthread_mutex_lock(&c->lock);
     c->stop = 1;
-    cmpsrv_sqlite_rest(c->file, 0);
+    cmpsrv_sqlite_pieces(c->file, CMPSRV_PIECES);
     pthread_cond_signal(&c->work);
     pthread_mutex_unlock(&c->lock);
     pthread_join(c->thread, NULL);

@@ -36,9 +36,11 @@ void cmpsrv_sqlite_sync_or_die(CMPSRV_CONN *conn, int rc);
 /* Name of the VFS that a store's connections are opened with; NULL (the system's) if there is none.
  */
 const char *cmpsrv_sqlite_vfs(void);
-/* Whether who checkpoints by this file of a database rests as long as he works. 0: from any thread.
- */
-void cmpsrv_sqlite_rest(sqlite3_file *file, int on);
+/* How a checkpoint by this file of a database syncs its pages: all at its end, as SQLite does; a
+ * few at a time; or so that it also rests each time, as long as it has worked, which only the
+ * thread that works says; the others any. */
+typedef enum { CMPSRV_PIECES_NONE, CMPSRV_PIECES, CMPSRV_PIECES_RESTING } CMPSRV_PIECES_MODE;
+void cmpsrv_sqlite_pieces(sqlite3_file *file, CMPSRV_PIECES_MODE mode);
 
 /* ---- sqlite_checkpoint.c */
 

@@ -2,9 +2,9 @@
 /*
  * The system's VFS with two ways of its own to write. Frames of the WAL are gathered and written at
  * once, when they are synced: SQLite writes each in two parts, and a group has a hundred. Pages of
- * the database are synced a few at a time while a checkpoint writes them, and who has time rests as
- * long as that took: a sync of all of them would keep the disk busy for milliseconds, and the syncs
- * of the WAL, that clients wait for, behind it.
+ * the database are synced a few at a time while a checkpoint beside the writer writes them, and who
+ * has time rests as long as that took: a sync of all of them would keep the disk busy for
+ * milliseconds, and the syncs of the WAL, that clients wait for, behind it.
  *
  * A file is the system's own file, with our data behind it and its methods in a table of our own.
  * Readers never see what is gathered: a frame counts when the wal-index says so, which is after the
@@ -34,7 +34,7 @@ typedef struct {
     size_t n;
     sqlite3_int64 at;    /* of its first octet */
     int unsynced;        /* database: octets */
-    atomic_int rests;    /* database: who writes it rests after each sync */
+    atomic_int pieces;   /* database: CMPSRV_PIECES_MODE */
     int64_t since;       /* us: when the work began that he rests from */
     sqlite3_file *other; /* of the same connection: the WAL, NULL if it is not open; the database */
 } EXTRA;
@@ -138,23 +138,23 @@ static void rest(EXTRA *x)
 static int db_write(sqlite3_file *file, const void *p, int n, sqlite3_int64 at)
 {
     EXTRA *x = extra(file);
-    int rc = x->real->xWrite(file, p, n, at);
+    int rc = x->real->xWrite(file, p, n, at), pieces = atomic_load(&x->pieces);
 
-    if (rc != SQLITE_OK || (x->unsynced += n) < DB_SYNC_SIZE)
+    if (rc != SQLITE_OK || (x->unsynced += n) < DB_SYNC_SIZE || pieces == CMPSRV_PIECES_NONE)
         return rc;
     rc = db_sync(file, SQLITE_SYNC_NORMAL);
-    if (atomic_load(&x->rests))
+    if (pieces == CMPSRV_PIECES_RESTING)
         rest(x);
     return rc;
 }
 
-void cmpsrv_sqlite_rest(sqlite3_file *file, int on)
+void cmpsrv_sqlite_pieces(sqlite3_file *file, CMPSRV_PIECES_MODE mode)
 {
     if (file->pMethods == NULL || file->pMethods->xWrite != db_write)
         return;
-    if (on)
+    if (mode == CMPSRV_PIECES_RESTING)
         extra(file)->since = cmpsrv_time_mono_us();
-    atomic_store(&extra(file)->rests, on);
+    atomic_store(&extra(file)->pieces, mode);
 }
 
 /* A transaction that was rolled back may have spilled frames: they go where they would have gone

@@ -18,7 +18,7 @@
 
 #define MAX_GROUP         64    /* 1 << (CMPSRV_STORE_GROUPS - 1) */
 #define LARGE_GROUP       16    /* which is worth its sync */
-#define PACE_US           1500  /* from one commit to the next while groups are smaller than that */
+#define PACE_US           1000  /* from one commit to the next while groups are smaller than that */
 #define CHECKPOINT_FRAMES 16000 /* of the WAL, 4 KiB each */
 #define ERASE_IDLE_MS     50    /* without work: then what was erased goes from the WAL, too */
 #define ERASE_MS          1000  /* at the latest; also how often it is tried */
