@@ -83,15 +83,27 @@ static int set_owner(CMPSRV_REQUEST *req)
     return 1;
 }
 
+/* Whether the commit can be the first to look for an unconfirmed certificate, as it always does:
+ * nothing else depends on there being one, which is seldom. If there is, we come here again. */
+static int may_skip_unconfirmed(const CMPSRV_REQUEST *req)
+{
+    return req->attempts == 0 && req->alias->ra_mode && unique_of(req) == 0 &&
+           req->decision->serial_len == 0;
+}
+
 /* The same identity asks for the same key and name while its certificate waits for certConf. */
 static int find_unconfirmed(CMPSRV_REQUEST *req)
 {
-    int found = cmpsrv_store_cert_unconfirmed(
+    int found;
+
+    req->cert_ca = req->ca;
+    if (may_skip_unconfirmed(req))
+        return 1;
+    found = cmpsrv_store_cert_unconfirmed(
         req->srv->store, req->alias->name, req->ca->id, req->auth.identity.binding,
         req->decision->spki_hash, req->decision->subject_hash, req->now, &req->cert, &req->why);
 
     req->has_cert = req->is_reissue = found == 1;
-    req->cert_ca = req->ca;
     if (found != 1)
         return found == 0;
     req->decision->with_mods |= differs(req);
