@@ -152,6 +152,14 @@ def test_what_goes_out_again_says_what_is_other(server, keys):
     assert first.cert == same.cert == other.cert and [a.status for a in (first, same, other)] == [0, 0, 1]
 
 
+def test_what_goes_out_again_is_nobody_elses(server):
+    """Its serial number is taken, its key another end entity's (the name differs in case only): both are its own."""
+    for alias, names, before in (("serial", ["again by number"] * 2, serial(0x7531)), ("unique-key", ["again key", "AGAIN KEY"], b"")):
+        key = forge.make_key("ec:P-256")
+        first, second = (ask(server, key, alias, cn, implicit=False, before=before) for cn in names)
+        assert first.cert is not None and first.cert == second.cert, (alias, first.fail_info, second.fail_info)
+
+
 def test_the_ra_takes_over(server, keys):
     """An end entity with a code that the RA enrols: the code is good for nothing any more, and leaves the store."""
     code = add(server, "taken over")
