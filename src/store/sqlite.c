@@ -354,6 +354,8 @@ static int use_wal(CMPSRV_CONN *conn, CMPSRV_REFUSAL *why)
     return rc == SQLITE_OK || conn_fail(conn, rc, why);
 }
 
+/* The limit cuts a WAL that a reader kept from beginning anew. Not one as long as a full load makes
+ * it: to cut it takes tens of milliseconds, and to grow again makes every sync slower. */
 static int configure_writer(CMPSRV_CONN *conn, CMPSRV_REFUSAL *why)
 {
     char limit[64];
