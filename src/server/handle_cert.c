@@ -83,7 +83,7 @@ static int set_owner(CMPSRV_REQUEST *req)
     return 1;
 }
 
-/* Whether the commit can be the first to look for an unconfirmed certificate, as it always does:
+/* Whether the commit may be the first to look for an unconfirmed certificate (it always looks):
  * nothing else depends on there being one, which is seldom. If there is, we come here again. */
 static int may_skip_unconfirmed(const CMPSRV_REQUEST *req)
 {

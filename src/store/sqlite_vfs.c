@@ -140,7 +140,7 @@ static int db_write(sqlite3_file *file, const void *p, int n, sqlite3_int64 at)
     EXTRA *x = extra(file);
     int rc = x->real->xWrite(file, p, n, at), pieces = atomic_load(&x->pieces);
 
-    if (rc != SQLITE_OK || (x->unsynced += n) < DB_SYNC_SIZE || pieces == CMPSRV_PIECES_NONE)
+    if (rc != SQLITE_OK || pieces == CMPSRV_PIECES_NONE || (x->unsynced += n) < DB_SYNC_SIZE)
         return rc;
     rc = db_sync(file, SQLITE_SYNC_NORMAL);
     if (pieces == CMPSRV_PIECES_RESTING)
