@@ -232,7 +232,10 @@ static void test_without_wal(void)
 /* Also when the one who does it rests; and not when he is not asked to. */
 static void test_database_in_pieces(void)
 {
-    for (int mode = CMPSRV_PIECES_NONE; mode <= CMPSRV_PIECES_RESTING; mode++) {
+    static const CMPSRV_PIECES_MODE modes[] = {CMPSRV_PIECES_NONE, CMPSRV_PIECES,
+                                               CMPSRV_PIECES_RESTING};
+
+    for (size_t i = 0; i < CMPSRV_ARRAY_SIZE(modes); i++) {
         PLACE p;
         sqlite3 *db = open_db(&p);
         sqlite3_file *file = NULL;
@@ -241,10 +244,10 @@ static void test_database_in_pieces(void)
         memset(&count, 0, sizeof(count));
         CU_ASSERT_EQUAL(sqlite3_file_control(db, "main", SQLITE_FCNTL_FILE_POINTER, &file),
                         SQLITE_OK);
-        cmpsrv_sqlite_pieces(file, mode);
+        cmpsrv_sqlite_pieces(file, modes[i]);
         CU_ASSERT_EQUAL(sqlite3_wal_checkpoint_v2(db, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL),
                         SQLITE_OK);
-        if (mode == CMPSRV_PIECES_NONE) {
+        if (modes[i] == CMPSRV_PIECES_NONE) {
             CU_ASSERT(count.unsynced_most >= 1000 * 4096);
             CU_ASSERT(count.syncs >= 1 && count.syncs <= 2);
         } else {
