@@ -29,21 +29,25 @@ struct cmpsrv_sqlite_checkpointer_st {
     int busy, stop;
 };
 
-void cmpsrv_sqlite_checkpoint(CMPSRV_CONN *conn, int mode, int *frames, int *done)
+int cmpsrv_sqlite_checkpoint(CMPSRV_CONN *conn, int mode, int wait_ms, int *frames, int *done)
 {
-    int rc = sqlite3_wal_checkpoint_v2(conn->db, NULL, mode, frames, done);
+    int rc;
 
+    sqlite3_busy_timeout(conn->db, wait_ms);
+    rc = sqlite3_wal_checkpoint_v2(conn->db, NULL, mode, frames, done);
+    sqlite3_busy_timeout(conn->db, CMPSRV_SQLITE_BUSY_MS);
     cmpsrv_sqlite_sync_or_die(conn, rc);
     if (rc != SQLITE_OK && rc != SQLITE_BUSY)
         cmpsrv_log(conn->store->log, CMPSRV_LOG_WARNING, "store: checkpoint: %s (SQLite %d)",
                    sqlite3_errmsg(conn->db), rc);
+    return rc == SQLITE_OK;
 }
 
 /* SQLite syncs the database only when nothing is left in the WAL, which is the writer's part: it
  * would find all our pages to sync. */
 static void run_pass(CMPSRV_SQLITE_CHECKPOINTER *c, int *frames, int *done)
 {
-    cmpsrv_sqlite_checkpoint(c->conn, SQLITE_CHECKPOINT_PASSIVE, frames, done);
+    cmpsrv_sqlite_checkpoint(c->conn, SQLITE_CHECKPOINT_PASSIVE, 0, frames, done);
     cmpsrv_sqlite_sync_or_die(c->conn, c->file->pMethods->xSync(c->file, SQLITE_SYNC_NORMAL));
 }
 

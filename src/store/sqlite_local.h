@@ -47,9 +47,10 @@ void cmpsrv_sqlite_pieces(sqlite3_file *file, CMPSRV_PIECES_MODE mode);
 /* A thread of that name (at most 15 characters), without signals. 1/0. */
 int cmpsrv_sqlite_thread(pthread_t *thread, const char *name, void *(*body)(void *), void *arg);
 /* SQLite's own automatic checkpoint drops its errors, and the next one would take a failed sync for
- * done; this one ends the process. Of the WAL then: its frames, and those that are in the database;
- * both may be NULL. */
-void cmpsrv_sqlite_checkpoint(CMPSRV_CONN *conn, int mode, int *frames, int *done);
+ * done; this one ends the process. Any mode but PASSIVE waits so long for readers of what is moved,
+ * and for other writers. Of the WAL then: its frames, and those that are in the database; both may
+ * be NULL. 1, or 0 when it was not done (which the log says unless somebody was in the way). */
+int cmpsrv_sqlite_checkpoint(CMPSRV_CONN *conn, int mode, int wait_ms, int *frames, int *done);
 typedef struct cmpsrv_sqlite_checkpointer_st CMPSRV_SQLITE_CHECKPOINTER;
 /* Takes over conn, also when it fails. */
 CMPSRV_SQLITE_CHECKPOINTER *cmpsrv_sqlite_checkpointer_new(CMPSRV_CONN *conn, CMPSRV_REFUSAL *why);

@@ -22,7 +22,8 @@
 #define CHECKPOINT_FRAMES 16000 /* of the WAL, 4 KiB each */
 #define ERASE_IDLE_MS     50    /* without work: then what was erased goes from the WAL, too */
 #define ERASE_MS          1000  /* at the latest; also how often it is tried */
-#define CLOSE_MS          200   /* how long closing waits for readers to leave the WAL */
+#define READERS_MS        10    /* how long commits wait for readers to leave a WAL that is moved */
+#define CLOSE_MS          200   /* how long closing waits for that */
 
 struct cmpsrv_sqlite_writer_st {
     CMPSRV_STORE *store;
@@ -234,7 +235,7 @@ static int note_frames(void *arg, sqlite3 *db, const char *name, int frames)
 }
 
 /* Most of a long WAL is moved beside us; then, in a moment without a commit, what came meanwhile.
- */
+ * The WAL begins anew only if nobody reads it then: workers leave it at once. */
 static void keep_wal_short(CMPSRV_SQLITE_WRITER *w)
 {
     if (w->frames < w->checkpoint_at || cmpsrv_sqlite_checkpointer_is_busy(w->checkpointer))
@@ -242,7 +243,7 @@ static void keep_wal_short(CMPSRV_SQLITE_WRITER *w)
     if (!w->moving) {
         cmpsrv_sqlite_checkpointer_start(w->checkpointer);
     } else {
-        cmpsrv_sqlite_checkpoint(w->conn, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
+        cmpsrv_sqlite_checkpoint(w->conn, SQLITE_CHECKPOINT_RESTART, READERS_MS, NULL, NULL);
         w->checkpoint_at = w->frames + CHECKPOINT_FRAMES;
     }
     w->moving = !w->moving;
@@ -252,13 +253,8 @@ static void keep_wal_short(CMPSRV_SQLITE_WRITER *w)
  * back and cut. A reader in it makes it wait for the next time. */
 static void empty_wal(CMPSRV_SQLITE_WRITER *w)
 {
-    int rc;
-
-    sqlite3_busy_timeout(w->conn->db, 0);
-    rc = sqlite3_wal_checkpoint_v2(w->conn->db, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
-    sqlite3_busy_timeout(w->conn->db, CMPSRV_SQLITE_BUSY_MS);
-    cmpsrv_sqlite_sync_or_die(w->conn, rc);
-    w->erased = rc != SQLITE_OK;
+    w->erased =
+        !cmpsrv_sqlite_checkpoint(w->conn, SQLITE_CHECKPOINT_TRUNCATE, READERS_MS, NULL, NULL);
     w->erased_at = cmpsrv_time_mono();
 }
 
@@ -401,8 +397,7 @@ void cmpsrv_sqlite_writer_free(CMPSRV_SQLITE_WRITER *w)
     pthread_mutex_unlock(&w->lock);
     pthread_join(w->thread, NULL);
     cmpsrv_sqlite_checkpointer_free(w->checkpointer);
-    sqlite3_busy_timeout(w->conn->db, CLOSE_MS);
-    cmpsrv_sqlite_checkpoint(w->conn, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
+    cmpsrv_sqlite_checkpoint(w->conn, SQLITE_CHECKPOINT_TRUNCATE, CLOSE_MS, NULL, NULL);
     cmpsrv_sqlite_disconnect(w->conn);
     pthread_cond_destroy(&w->work);
     pthread_mutex_destroy(&w->lock);

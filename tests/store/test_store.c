@@ -6,6 +6,7 @@
 #include "typical.h"
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 
 #include <openssl/evp.h>
@@ -850,6 +851,8 @@ static void test_migration_from_6(void)
 /* ---- what it takes -----------------------------------------------------------------------------
  */
 
+enum { THREADS = 20, CERTIFICATES = 20000 };
+
 typedef struct {
     CMPSRV_STORE *store;
     unsigned seed;
@@ -861,7 +864,7 @@ static void *fill(void *arg)
     FILLER *f = arg;
     TYPICAL_RANDOM r = {f->seed};
 
-    for (int i = 0; i < 1000; i++) {
+    for (int i = 0; i < CERTIFICATES / THREADS; i++) {
         CMPSRV_CHANGES c = {0};
 
         typical_issuance(&c, &r);
@@ -872,24 +875,24 @@ static void *fill(void *arg)
     return NULL;
 }
 
-/* The promise: DER and 450 octets a certificate, once the answers are gone. End entities are apart.
- * And callers at once share commits, as the counters tell. */
-static void test_size(void)
+static CMPSRV_STORE *open_typical(PLACE *p, const CMPSRV_SECRET *key)
 {
-    enum { THREADS = 20 };
-    CMPSRV_SECRET *key = cmpsrv_secret_new("secret", 6);
-    CMPSRV_STORE_STATS stats;
+    CMPSRV_STORE *s;
+
+    place_new(p);
+    s = open_at(p->url, &(CMPSRV_STORE_OPTIONS){.key = key});
+    CU_ASSERT_PTR_NOT_NULL_FATAL(s);
+    CU_ASSERT_FATAL(cmpsrv_store_ca_register(s, TYPICAL_CA, "Issuing", NULL));
+    return s;
+}
+
+/* CERTIFICATES of them, committed by many at once; the octets of all. */
+static size_t fill_by_many(CMPSRV_STORE *s)
+{
     pthread_t id[THREADS];
     FILLER f[THREADS];
     size_t der = 0;
-    CMPSRV_STORE *s;
-    int64_t bytes;
-    PLACE p;
 
-    place_new(&p);
-    s = open_at(p.url, &(CMPSRV_STORE_OPTIONS){.key = key});
-    CU_ASSERT_PTR_NOT_NULL_FATAL(s);
-    CU_ASSERT_FATAL(cmpsrv_store_ca_register(s, TYPICAL_CA, "Issuing", NULL));
     for (unsigned i = 0; i < THREADS; i++) {
         f[i] = (FILLER){s, i + 1, 0};
         CU_ASSERT_EQUAL_FATAL(pthread_create(&id[i], NULL, fill, &f[i]), 0);
@@ -898,22 +901,106 @@ static void test_size(void)
         pthread_join(id[i], NULL);
         der += f[i].der;
     }
+    return der;
+}
+
+/* The promise: DER and 450 octets a certificate, once the answers are gone. End entities are apart.
+ * And callers at once share commits, as the counters tell. */
+static void test_size(void)
+{
+    CMPSRV_SECRET *key = cmpsrv_secret_new("secret", 6);
+    PLACE p;
+    CMPSRV_STORE *s = open_typical(&p, key);
+    size_t der = fill_by_many(s);
+    CMPSRV_STORE_STATS stats;
+    int64_t bytes;
+
     cmpsrv_store_stats(s, &stats);
-    CU_ASSERT_EQUAL(stats.transactions, THREADS * 1000 + 1);
+    CU_ASSERT_EQUAL(stats.transactions, CERTIFICATES + 1);
     CU_ASSERT(stats.commits * 4 < stats.transactions);
     CU_ASSERT(typical_expire(s));
     cmpsrv_store_free(s);
     CU_ASSERT_EQUAL(ask(&p, "SELECT count(*) FROM txn"), 0);
-    CU_ASSERT_EQUAL(ask(&p, "SELECT count(*) FROM tid"), THREADS * 1000);
+    CU_ASSERT_EQUAL(ask(&p, "SELECT count(*) FROM tid"), CERTIFICATES);
     bytes = ask(&p, "SELECT sum(pgsize) FROM dbstat WHERE name NOT LIKE '%end_entity%'"
                     " OR name = 'certificate_end_entity'");
     if (bytes < 0) {
         fprintf(stderr, "not measured: this SQLite has no dbstat\n");
-    } else if (bytes - (int64_t)der > 450LL * THREADS * 1000) {
+    } else if (bytes - (int64_t)der > 450LL * CERTIFICATES) {
         fprintf(stderr, "%.1f octets more than the DER\n",
-                (double)(bytes - (int64_t)der) / (THREADS * 1000));
+                (double)(bytes - (int64_t)der) / CERTIFICATES);
         CU_FAIL("too large");
     }
+    cmpsrv_secret_free(key);
+    place_free(&p);
+}
+
+/* ---- the WAL -----------------------------------------------------------------------------------
+ */
+
+typedef struct {
+    sqlite3 *db;
+    sqlite3_stmt *stmt;
+    atomic_int stop;
+} READER;
+
+/* One short read after the other, as workers do. */
+static void *read_on(void *arg)
+{
+    READER *r = arg;
+
+    while (!atomic_load(&r->stop)) {
+        while (sqlite3_step(r->stmt) == SQLITE_ROW)
+            ;
+        sqlite3_reset(r->stmt);
+    }
+    return NULL;
+}
+
+/* How often the WAL began anew: its header counts that (SQLite's file format, 4.1). */
+static unsigned wal_sequence(const PLACE *p)
+{
+    unsigned char header[32] = {0};
+    char path[80];
+    FILE *f;
+
+    snprintf(path, sizeof(path), "%s-wal", p->path);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(f = fopen(path, "rb"));
+    CU_ASSERT_EQUAL(fread(header, sizeof(header), 1, f), 1);
+    fclose(f);
+    return (unsigned)header[12] << 24 | (unsigned)header[13] << 16 | (unsigned)header[14] << 8 |
+           header[15];
+}
+
+/* The WAL begins anew although somebody reads at any moment: else it would grow as long as that
+ * lasts. */
+static void test_readers_do_not_keep_the_wal(void)
+{
+    enum { READERS = 2 };
+    CMPSRV_SECRET *key = cmpsrv_secret_new("secret", 6);
+    PLACE p;
+    CMPSRV_STORE *s = open_typical(&p, key);
+    READER r[READERS] = {0};
+    pthread_t id[READERS];
+    unsigned before;
+
+    for (int i = 0; i < READERS; i++) {
+        CU_ASSERT_FATAL(open_plain(p.path, &r[i].db));
+        CU_ASSERT_EQUAL_FATAL(sqlite3_prepare_v2(r[i].db, "SELECT 1 FROM certificate LIMIT 1000",
+                                                 -1, &r[i].stmt, NULL),
+                              SQLITE_OK);
+        CU_ASSERT_EQUAL_FATAL(pthread_create(&id[i], NULL, read_on, &r[i]), 0);
+    }
+    before = wal_sequence(&p);
+    fill_by_many(s);
+    CU_ASSERT(wal_sequence(&p) > before);
+    for (int i = 0; i < READERS; i++) {
+        atomic_store(&r[i].stop, 1);
+        pthread_join(id[i], NULL);
+        sqlite3_finalize(r[i].stmt);
+        sqlite3_close(r[i].db);
+    }
+    cmpsrv_store_free(s);
     cmpsrv_secret_free(key);
     place_free(&p);
 }
@@ -950,4 +1037,4 @@ TEST_MAIN("store", TEST(test_cert_insert), TEST(test_cert_status), TEST(test_txn
           TEST(test_derive_key), TEST(test_open_refuses), TEST(test_migration),
           TEST(test_migration_from_4), TEST(test_migration_from_5), TEST(test_migration_from_6),
           TEST(test_txn_number), TEST(test_migration_all_or_nothing), TEST(test_size),
-          TEST(test_backup_and_check))
+          TEST(test_readers_do_not_keep_the_wal), TEST(test_backup_and_check))
