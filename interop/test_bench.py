@@ -275,6 +275,23 @@ def test_the_command_that_measures_all(tmp_path):
     assert list((tmp_path / "dir").iterdir()) == []
 
 
+def test_its_help_is_whole():
+    done = scripts_bench("--help")
+    assert done.returncode == 0, done.stderr
+    assert "70 % of the highest load" in " ".join(done.stdout.split())
+
+
+def test_the_verdict_on_the_latency(tmp_path):
+    """None when the speed of the machine varies by more than a quarter from round to round."""
+    done = scripts_bench("--latency", "--rounds", 3, "--seconds", 0.3, "--dir", tmp_path, "--json", tmp_path / "out.json")
+    rounds = json.loads((tmp_path / "out.json").read_text())["latency"]["figures"]
+    limits, p99, sync = (sorted(r[key] for r in rounds) for key in ("limit", "p99", "sync"))
+    noisy = limits[2] - limits[0] > 0.25 * limits[1]
+    assert len(rounds) == 3 and limits[0] > 0
+    assert ("NOTICE no-verdict: latency" in done.stdout) == noisy
+    assert done.returncode == (0 if noisy or p99[1] <= 3 * sync[1] + 5 else 1), done.stderr
+
+
 def test_steps_and_their_plot(both, tmp_path):
     report = run(both, prepare(both, count=1500), "--rounds", 1, "--steps", 4, "--connections", 16, "--fdatasync", both.dir)
     rates = [s["rate"] for s in report["steps"]]
