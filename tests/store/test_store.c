@@ -927,8 +927,8 @@ static void test_size(void)
     if (bytes < 0) {
         fprintf(stderr, "not measured: this SQLite has no dbstat\n");
     } else if (bytes - (int64_t)der > 450LL * CERTIFICATES) {
-        fprintf(stderr, "%.1f octets more than the DER\n",
-                (double)(bytes - (int64_t)der) / CERTIFICATES);
+        fprintf(stderr, "%jd octets more than the DER of %d certificates\n",
+                (intmax_t)(bytes - (int64_t)der), CERTIFICATES);
         CU_FAIL("too large");
     }
     cmpsrv_secret_free(key);
