@@ -3,6 +3,7 @@
 import collections
 import contextlib
 import glob
+import hashlib
 import http.client
 import itertools
 import json
@@ -29,7 +30,9 @@ import lint  # noqa: E402
 TOP = pathlib.Path(__file__).resolve().parent.parent
 BUILD = pathlib.Path(os.environ.get("CMPSRV_BUILD", TOP / "build"))
 DEADLINE = 15
+CAPTURED = os.environ.get("CMPSRV_CAPTURED")  # a directory: what earlier runs captured, and these will leave
 linted = collections.Counter()  # certificates, servers and seconds of all lint.py checks
+figures = []  # lines of the tests for people
 captured = collections.defaultdict(set)  # by test, the messages it sent and got through a Server: the first 500
 
 
@@ -38,8 +41,29 @@ def pytest_collection_modifyitems(items):
     items.sort(key=lambda item: item.name == "test_every_message_captured")
 
 
+def pytest_sessionfinish(session):
+    """A process of pytest-xdist tells the one that reports what it knows."""
+    if hasattr(session.config, "workeroutput"):
+        session.config.workeroutput.update(linted=dict(linted), figures=figures)
+    for message in set().union(*captured.values()) if CAPTURED else ():
+        pathlib.Path(CAPTURED, hashlib.sha256(message).hexdigest()).write_bytes(message)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node):
+    linted.update(node.workeroutput["linted"])
+    figures.extend(node.workeroutput["figures"])
+
+
 def pytest_terminal_summary(terminalreporter):
+    for line in figures:
+        terminalreporter.write_line(line)
     terminalreporter.write_line("lint: {certificates} certificates, {checks} checks of a store, {seconds:.1f} s".format_map(linted))
+
+
+def all_captured():
+    earlier = (file.read_bytes() for file in pathlib.Path(CAPTURED).iterdir()) if CAPTURED else ()
+    return set(earlier).union(*captured.values()) - {b""}
 
 
 def free_port():
@@ -256,6 +280,12 @@ class Server:
         line += ["-trusted", str(self.dir / "root.crt")] if trusted else []
         line += ["-untrusted", str(self.dir / "issuing.crt"), "-config", ""]
         return subprocess.run(line + [str(a) for a in args], capture_output=True, text=True, timeout=timeout)
+
+
+@pytest.fixture(scope="session")
+def figure():
+    """figure(LINE): what the test has measured, above the last line of pytest."""
+    return figures.append
 
 
 @pytest.fixture

@@ -58,7 +58,7 @@ def p99(server, keys):
     return quantile(times, 0.99)
 
 
-def test_good_clients_among_slow_and_idle_ones(make_server, keys, capsys):
+def test_good_clients_among_slow_and_idle_ones(make_server, keys, figure):
     raise_limit(SLOW + IDLE + 500)
     # fewer than come: some have to make room
     server = make_server(change=lambda c: c["server"].update(max_connections=6000, message_timeout="20s"))
@@ -67,9 +67,8 @@ def test_good_clients_among_slow_and_idle_ones(make_server, keys, capsys):
     others = crowd(server, IDLE, b"") + crowd(server, SLOW, b"POST /cmp/ra HTTP/1.1\r\nHost: x\r\n")
     among = p99(server, keys)
     most = descriptors(server)
-    with capsys.disabled():
-        print(f"\n{SLOW} slow, {IDLE} idle: p99 {among * 1000:.0f} ms, alone {alone * 1000:.0f} ms, "
-              f"{most} descriptors")
+    figure(f"{SLOW} slow, {IDLE} idle: p99 {among * 1000:.0f} ms, alone {alone * 1000:.0f} ms, "
+           f"{most} descriptors")
     assert most > 5900 and most < 6100
     assert among < 0.5
     hang_up(others)

@@ -464,17 +464,16 @@ def check_all(tmp_path, messages):
     return n, damaged
 
 
-def test_every_message_captured(shared, tmp_path, keys, capsys):
-    """Of all tests of this run (conftest puts this one last)."""
+def test_every_message_captured(shared, tmp_path, keys, figure):
+    """Of all tests of this run (conftest puts this one last), and of the runs before it with the same CMPSRV_CAPTURED."""
     shared.confirm(*shared.enrol(keys())[::2])
-    messages, agreed = sorted(set().union(*conftest.captured.values()) - {b""}), 0
+    messages, agreed = sorted(conftest.all_captured()), 0
     for batch in batches(tmp_path, messages):
         for file, shown in zip(batch, json.loads(run("--json", *batch).stdout)):
             if "damaged_places" not in shown:
                 agree(shown["message"], der.parse(file.read_bytes()))
                 agreed += 1
-    with capsys.disabled():
-        print(f"\nmessage show: {len(messages)} messages captured, {agreed} of them whole")
+    figure(f"message show: {len(messages)} messages captured, {agreed} of them whole")
     assert agreed >= 4
 
 
@@ -489,13 +488,12 @@ def find_damage(value):
             yield from find_damage(inner)
 
 
-def test_every_mutant_of_the_sweep(tmp_path, keys, capsys):
+def test_every_mutant_of_the_sweep(tmp_path, keys, figure):
     secret = forge.Secret("secret")
     seeds = [message for name, message in forged(keys) if " " not in name]
     mutants = (m for seed in seeds for _, _, _, m, _ in sweep.mutants(lambda s=seed: Fixed(s)))
     n, damaged = check_all(tmp_path, mutants)
-    with capsys.disabled():
-        print(f"\nmessage show: {n} mutants of {len(seeds)} messages, {damaged} of them damaged")
+    figure(f"message show: {n} mutants of {len(seeds)} messages, {damaged} of them damaged")
     assert n > 5000 and damaged > n / 2 and secret
 
 
@@ -509,15 +507,14 @@ class Fixed:
         return self.message
 
 
-def test_every_prefix_and_every_octet(tmp_path, keys, capsys):
+def test_every_prefix_and_every_octet(tmp_path, keys, figure):
     message = forge.Msg("ir", forge.cert_req_msg(keys()), implicit=True).der(forge.Secret("secret"))
     prefixes = [message[:n] for n in range(len(message))]
     n, damaged = check_all(tmp_path, prefixes)
     assert n == damaged == len(message)
     changed = [message[:i] + bytes([message[i] ^ bit]) + message[i + 1:] for i in range(len(message)) for bit in (1, 0x20, 0x80)]
     n, damaged = check_all(tmp_path, changed)
-    with capsys.disabled():
-        print(f"\nmessage show: {len(prefixes)} prefixes, {n} messages with one octet changed, {damaged} of them damaged")
+    figure(f"message show: {len(prefixes)} prefixes, {n} messages with one octet changed, {damaged} of them damaged")
 
 
 def test_the_offset_is_the_one_of_the_damage(tmp_path, keys):

@@ -57,6 +57,11 @@ def told_apart(times):
             abs(statistics.median(times[a]) / statistics.median(times[b]) - 1) > 0.05}
 
 
+def show(figure, runs):
+    for times in runs:
+        figure("median ms: " + ", ".join(f"{case} {1000 * statistics.median(t):.2f}" for case, t in times.items()))
+
+
 def make_cases(server, keys):
     used = code(add(server, "oracle used"))
     assert ask(server, used, keys, "oracle used")[1].status == 0
@@ -64,14 +69,11 @@ def make_cases(server, keys):
     return {"unknown user": ("x", "nobody"), "wrong secret": ("x", "oracle open"), "used code": (used.secret, "oracle used")}
 
 
-def test_refusals_take_the_same_time(make_server, keys, capsys):
+def test_refusals_take_the_same_time(make_server, keys, figure):
     server = make_server()
     cases = make_cases(server, keys)
     runs = [measure(server, cases, keys) for _ in range(2)]
-    with capsys.disabled():
-        for times in runs:
-            print("\nmedian ms:", {case: round(1000 * statistics.median(t), 2) for case, t in times.items()}, end="")
-        print()
+    show(figure, runs)
     assert not told_apart(runs[0]) & told_apart(runs[1])
 
 
@@ -105,14 +107,11 @@ def token_cases(server, keys):
             "wrong, chosen": ("x", "token chosen"), "used code": (used.secret.decode(), "token used")}
 
 
-def test_wrong_tokens_take_the_same_time(make_server, keys, capsys):
+def test_wrong_tokens_take_the_same_time(make_server, keys, figure):
     server = token_server(make_server, keys).start()
     cases = token_cases(server, keys)
     runs = [measure(server, cases, keys, with_token, "/cmp/reg", TOKENS) for _ in range(2)]
-    with capsys.disabled():
-        for times in runs:
-            print("\nmedian ms:", {case: round(1000 * statistics.median(t), 2) for case, t in times.items()}, end="")
-        print()
+    show(figure, runs)
     assert not told_apart(runs[0]) & told_apart(runs[1])
 
 

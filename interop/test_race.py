@@ -145,7 +145,7 @@ def check_shared(server, clients, stored):
                         REVOKED) == [(SUPERSEDED,)]
 
 
-def test_sixteen_clients(make_server, keys, capsys):
+def test_sixteen_clients(make_server, keys, figure):
     server = make_server(start=False).listen_admin()
     server.alias(allow_mac_rr=True, authenticationmodule=["HMAC", "EndEntityCertificate"],
                  authenticationparameters=[{"file": "ra.secret"}, "ManagementCA"])
@@ -177,5 +177,4 @@ def test_sixteen_clients(make_server, keys, capsys):
     did = sum((c.did for c in clients), collections.Counter())
     server.stop()  # 0, or a sanitizer has found something
     assert "WARNING: ThreadSanitizer" not in server.log_text()
-    with capsys.disabled():
-        print(f"\n{CLIENTS} clients, {SECONDS:.0f} s: {dict(did)}, {disturbed} reloads")
+    figure(f"{CLIENTS} clients, {SECONDS:.0f} s: {dict(did)}, {disturbed} reloads")

@@ -12,7 +12,7 @@ SECONDS = float(os.environ.get("CMPSRV_RELOAD_SECONDS", "60"))
 CLIENTS = 4
 
 
-def test_reload_ten_times_a_second_under_load(make_server, keys, capsys):
+def test_reload_ten_times_a_second_under_load(make_server, keys, figure):
     server = make_server()
     good, bad = server.config.read_text(), server.config.read_text().replace("default_ca: ManagementCA", "default_ca: Nobody")
     assert good != bad
@@ -38,9 +38,8 @@ def test_reload_ten_times_a_second_under_load(make_server, keys, capsys):
             done.result()
     replace_file(server, good)
     log = server.log_text()
-    with capsys.disabled():
-        print(f"\n{hang_ups} SIGHUPs in {SECONDS:.0f} s: {log.count('.yaml reloaded')} reloads, {log.count('not reloaded')} refused, "
-              f"{sum(granted)} certificates")
+    figure(f"{hang_ups} SIGHUPs in {SECONDS:.0f} s: {log.count('.yaml reloaded')} reloads, {log.count('not reloaded')} refused, "
+           f"{sum(granted)} certificates")
     assert log.count(".yaml reloaded") > 5 * SECONDS and log.count("not reloaded") > SECONDS
     assert f"{server.config}:" in log and 'default_ca: "Nobody"' in log
     assert len(server.certs("--status", "active")) == sum(granted) > 0

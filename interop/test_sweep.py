@@ -380,7 +380,7 @@ POPS = {"input": lambda line: ByInput(line, False), "publicKeyMAC": lambda line:
 
 @pytest.mark.parametrize("protected", [None, pbm, pbmac1, signature])
 @pytest.mark.parametrize("name", SEEDS)
-def test_sweep(line, name, protected, capsys):
+def test_sweep(line, name, protected, figure):
     start = time.monotonic()
     pid = line.server.process.pid
     n = run_sweep(line, name, protected)
@@ -389,19 +389,17 @@ def test_sweep(line, name, protected, capsys):
     assert line.refused["badDataFormat"] > 150
     line.server.admin("store", "verify")
     line.server.admin("audit", "verify")
-    with capsys.disabled():
-        print(f"\nsweep of {name}, {protected.__name__ if protected else 'unprotected'}: {n} mutants in "
-              f"{time.monotonic() - start:.0f} s, {line.granted} granted, {dict(line.refused)}")
+    figure(f"sweep of {name}, {protected.__name__ if protected else 'unprotected'}: {n} mutants in "
+           f"{time.monotonic() - start:.0f} s, {line.granted} granted, {dict(line.refused)}")
 
 
 @pytest.mark.parametrize("name", POPS)
-def test_sweep_of_pop(make_line, name, capsys):
+def test_sweep_of_pop(make_line, name, figure):
     """The other forms of proof of possession: what is in the body is all that differs from ir."""
     line, start = make_line(usage=["digitalSignature", "keyEncipherment"]), time.monotonic()
     n = run_sweep(line, name, pbm, {"body"})
     assert n > 200 and line.server.alive() and line.refused["badDataFormat"] > 50 and line.granted > 0
-    with capsys.disabled():
-        print(f"\nsweep of {name}: {n} mutants in {time.monotonic() - start:.0f} s, {line.granted} granted, {dict(line.refused)}")
+    figure(f"sweep of {name}: {n} mutants in {time.monotonic() - start:.0f} s, {line.granted} granted, {dict(line.refused)}")
 
 
 PLANTED = [  # the fault, the seed whose sweep finds it, and in which parts of the message
@@ -415,7 +413,7 @@ PLANTED = [  # the fault, the seed whose sweep finds it, and in which parts of t
 
 @pytest.mark.skipif(not FAULT_BUILD, reason="CMPSRV_FAULT_BUILD names no build with planted faults")
 @pytest.mark.parametrize("fault, name, protected, regions, found", PLANTED, ids=[p[0] for p in PLANTED])
-def test_planted_faults_are_found(make_line, fault, name, protected, regions, found, capsys):
+def test_planted_faults_are_found(make_line, fault, name, protected, regions, found, figure):
     run_sweep(make_line(build=FAULT_BUILD), name, protected, regions)  # nothing is found where nothing is planted
     line, start = make_line(fault, build=FAULT_BUILD), time.monotonic()
     line.enrol()  # the fault alone breaks nothing
@@ -425,6 +423,5 @@ def test_planted_faults_are_found(make_line, fault, name, protected, regions, fo
     if not found:  # it is found because the process has ended: by a signal, or by AddressSanitizer
         assert line.server.process.wait(10) != 0
         line.server.process.returncode = -signal.SIGKILL
-    with capsys.disabled():
-        print(f"\nplanted {fault}: found after {seconds:.1f} s")
+    figure(f"planted {fault}: found after {seconds:.1f} s")
     assert seconds < 60

@@ -6,8 +6,8 @@ top=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd)
 
 build_packages="gcc make autoconf automake libtool pkg-config libc6-dev libssl-dev openssl
     libevent-dev libyaml-dev libsqlite3-dev"
-test_packages="libcunit1-dev python3 python3-pytest python3-cryptography python3-yaml sqlite3
-    libfaketime clang procps mandoc bash systemd"
+test_packages="libcunit1-dev python3 python3-pytest python3-pytest-xdist python3-cryptography
+    python3-yaml sqlite3 libfaketime clang procps mandoc bash systemd"
 ci_packages="debootstrap"
 
 say() { printf '%s\n' "$*"; }
