@@ -16,22 +16,32 @@
 
 #define MAX_FILE (16 << 20)
 
+/* More than MAX_FILE octets if there are more. Nearly all messages are small. */
+static int read_all(FILE *f, CMPSRV_BYTES *b)
+{
+    unsigned char *p;
+
+    for (size_t size = 16384; (p = OPENSSL_realloc(b->p, size)) != NULL; size *= 2) {
+        b->p = p;
+        b->n += fread(p + b->n, 1, size - b->n, f);
+        if (b->n < size || b->n > MAX_FILE)
+            return !ferror(f);
+    }
+    return 0;
+}
+
 static int read_file(const char *name, CMPSRV_BYTES *out)
 {
     int is_stdin = strcmp(name, "-") == 0;
     FILE *f = is_stdin ? stdin : fopen(name, "rb");
-    unsigned char *p = OPENSSL_malloc(MAX_FILE + 1);
-    size_t n = f == NULL || p == NULL ? 0 : fread(p, 1, MAX_FILE + 1, f);
-    int ok = f != NULL && p != NULL && !ferror(f) && n <= MAX_FILE;
+    int ok = f != NULL && read_all(f, out) && out->n <= MAX_FILE;
 
     if (!ok)
-        admin_fail("%s: %s", name, n > MAX_FILE ? "more than 16 MiB" : strerror(errno));
+        admin_fail("%s: %s", name, out->n > MAX_FILE ? "more than 16 MiB" : strerror(errno));
     if (f != NULL && !is_stdin)
         fclose(f);
-    if (ok)
-        *out = (CMPSRV_BYTES){p, n};
-    else
-        OPENSSL_free(p);
+    if (!ok)
+        cmpsrv_bytes_clear(out);
     return ok;
 }
 

@@ -36,8 +36,13 @@ figures = []  # lines of the tests for people
 captured = collections.defaultdict(set)  # by test, the messages it sent and got through a Server: the first 500
 
 
+LONGEST = ["test_sweep.py", "test_message_show.py", "test_reload.py", "test_durability.py"]
+
+
 def pytest_collection_modifyitems(items):
-    """What looks at all messages captured comes last."""
+    """The longest files come first, so that no process of pytest-xdist is left alone with one; what looks at all messages
+    captured comes last."""
+    items.sort(key=lambda item: item.path.name not in LONGEST)
     items.sort(key=lambda item: item.name == "test_every_message_captured")
 
 

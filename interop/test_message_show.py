@@ -3,6 +3,7 @@
 import datetime
 import ipaddress
 import json
+import os
 import re
 import subprocess
 
@@ -462,6 +463,16 @@ def check_all(tmp_path, messages):
         text = run(*batch)
         assert text.returncode == done.returncode and all(c >= 0x20 or c == 0x0A for c in text.stdout)
     return n, damaged
+
+
+@pytest.mark.parametrize("octets, said", [(2**24, "damaged in 2 places"), (2**24 + 1, "more than 16 MiB")])
+def test_the_longest_file(tmp_path, octets, said):
+    file = tmp_path / "long"
+    file.touch()
+    os.truncate(file, octets)
+    for stdin, name in (None, file), (file.open("rb"), "-"):
+        done = subprocess.run([conftest.BUILD / "cmp-admin", "message", "show", name], stdin=stdin, capture_output=True)
+        assert done.returncode == 1 and said in done.stderr.decode()
 
 
 def test_every_message_captured(shared, tmp_path, keys, figure):
