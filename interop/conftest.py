@@ -30,20 +30,17 @@ import lint  # noqa: E402
 TOP = pathlib.Path(__file__).resolve().parent.parent
 BUILD = pathlib.Path(os.environ.get("CMPSRV_BUILD", TOP / "build"))
 DEADLINE = 15
+LONGEST = ["test_sweep.py", "test_message_show.py", "test_reload.py", "test_durability.py"]
 CAPTURED = os.environ.get("CMPSRV_CAPTURED")  # a directory: what earlier runs captured, and these will leave
 linted = collections.Counter()  # certificates, servers and seconds of all lint.py checks
 figures = []  # lines of the tests for people
 captured = collections.defaultdict(set)  # by test, the messages it sent and got through a Server: the first 500
 
 
-LONGEST = ["test_sweep.py", "test_message_show.py", "test_reload.py", "test_durability.py"]
-
-
 def pytest_collection_modifyitems(items):
     """The longest files come first, so that no process of pytest-xdist is left alone with one; what looks at all messages
     captured comes last."""
-    items.sort(key=lambda item: item.path.name not in LONGEST)
-    items.sort(key=lambda item: item.name == "test_every_message_captured")
+    items.sort(key=lambda item: (item.name == "test_every_message_captured", item.path.name not in LONGEST))
 
 
 def pytest_sessionfinish(session):
@@ -56,8 +53,9 @@ def pytest_sessionfinish(session):
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_testnodedown(node):
-    linted.update(node.workeroutput["linted"])
-    figures.extend(node.workeroutput["figures"])
+    told = getattr(node, "workeroutput", {})  # nothing, if it has crashed
+    linted.update(told.get("linted", {}))
+    figures.extend(told.get("figures", []))
 
 
 def pytest_terminal_summary(terminalreporter):

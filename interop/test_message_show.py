@@ -470,9 +470,10 @@ def test_the_longest_file(tmp_path, octets, said):
     file = tmp_path / "long"
     file.touch()
     os.truncate(file, octets)
-    for stdin, name in (None, file), (file.open("rb"), "-"):
-        done = subprocess.run([conftest.BUILD / "cmp-admin", "message", "show", name], stdin=stdin, capture_output=True)
-        assert done.returncode == 1 and said in done.stderr.decode()
+    with file.open("rb") as stdin:
+        for name in file, "-":
+            done = subprocess.run([BUILD / "cmp-admin", "message", "show", name], stdin=stdin, capture_output=True)
+            assert done.returncode == 1 and said in done.stderr.decode()
 
 
 def test_every_message_captured(shared, tmp_path, keys, figure):
