@@ -24,6 +24,9 @@
 #define BYTE_ORDER_MARK UINT32_C(0x01020304)
 #define MAX_COUNT       UINT64_C(100000000)
 
+/* Of a PKIHeader (RFC 9810, 5.1.1). */
+enum { TRANSACTION_ID = 4, SENDER_NONCE, RECIP_NONCE };
+
 typedef struct {
     char magic[8]; /* written last: a file that was left unfinished has none */
     uint32_t version, byte_order, entry_size, reserved;
@@ -66,30 +69,40 @@ static int is_good_name(const HEAD *h)
     return n < sizeof(h->workload);
 }
 
-/* All of the span is one element with that identifier octet. */
-static int is_element(const BENCH_PACK *p, BENCH_SPAN s, int tag)
+/* All of the span is one element with that identifier octet; gives its content if asked. */
+static int is_element(const BENCH_PACK *p, BENCH_SPAN s, int tag, CMPSRV_SLICE *content)
 {
     CMPSRV_SLICE in;
 
     if (s.n == 0 || !is_inside(&p->head, s))
         return 0;
     in = bench_pack_span(p, s);
-    return cmpsrv_der_get(&in, tag, NULL) && in.n == 0;
+    return cmpsrv_der_get(&in, tag, content) && in.n == 0;
 }
 
-/* An OCTET STRING of 16 octets has its content there. */
-static int is_place(const BENCH_PACK *p, BENCH_SPAN header, uint32_t at)
+static int is_spki(const BENCH_PACK *p, BENCH_SPAN s)
 {
-    const unsigned char *h = bench_pack_span(p, header).p;
+    CMPSRV_SLICE in;
 
-    return at >= 2 && at <= header.n && header.n - at >= BENCH_NONCE &&
-           h[at - 2] == DER_OCTET_STRING && h[at - 1] == BENCH_NONCE;
+    return is_element(p, s, DER_SEQUENCE, &in) && cmpsrv_der_get(&in, DER_SEQUENCE, NULL) &&
+           cmpsrv_der_get(&in, DER_BIT_STRING, NULL) && in.n == 0;
+}
+
+/* That field of the header, an OCTET STRING of 16 octets, has its content there. */
+static int is_place(const BENCH_PACK *p, BENCH_SPAN header, uint32_t at, int field)
+{
+    const unsigned char start[] = {(unsigned char)DER_CONTEXT_CONSTRUCTED(field), BENCH_NONCE + 2,
+                                   DER_OCTET_STRING, BENCH_NONCE};
+
+    return at >= sizeof(start) && at <= header.n && header.n - at >= BENCH_NONCE &&
+           memcmp(bench_pack_span(p, header).p + at - sizeof(start), start, sizeof(start)) == 0;
 }
 
 static int is_good_part(const BENCH_PACK *p, const BENCH_PART *part)
 {
-    return is_element(p, part->header, DER_SEQUENCE) && part->header.n <= BENCH_MAX_HEADER &&
-           is_place(p, part->header, part->tid) && is_place(p, part->header, part->sender_nonce);
+    return is_element(p, part->header, DER_SEQUENCE, NULL) && part->header.n <= BENCH_MAX_HEADER &&
+           is_place(p, part->header, part->tid, TRANSACTION_ID) &&
+           is_place(p, part->header, part->sender_nonce, SENDER_NONCE);
 }
 
 /* What a transaction does not have is all zero. */
@@ -102,7 +115,7 @@ static int is_absent(const void *p, size_t n)
 
 static int is_good_signed(const BENCH_PACK *p, const BENCH_ENTRY *e)
 {
-    return is_element(p, e->whole, DER_SEQUENCE) && !e->first.has_key &&
+    return is_element(p, e->whole, DER_SEQUENCE, NULL) && !e->first.has_key &&
            is_absent(&e->first.body, sizeof(BENCH_SPAN)) &&
            is_absent(e->first.key, sizeof(e->first.key));
 }
@@ -110,13 +123,13 @@ static int is_good_signed(const BENCH_PACK *p, const BENCH_ENTRY *e)
 static int is_good_mac(const BENCH_PACK *p, const BENCH_ENTRY *e, int body)
 {
     return is_absent(&e->whole, sizeof(e->whole)) && e->first.has_key == 1 &&
-           is_element(p, e->first.body, DER_CONTEXT_CONSTRUCTED(body));
+           is_element(p, e->first.body, DER_CONTEXT_CONSTRUCTED(body), NULL);
 }
 
 static int is_good_confirm(const BENCH_PACK *p, const BENCH_PART *part)
 {
     return is_good_part(p, part) && part->has_key == 1 &&
-           is_place(p, part->header, part->recip_nonce) &&
+           is_place(p, part->header, part->recip_nonce, RECIP_NONCE) &&
            is_absent(&part->body, sizeof(part->body));
 }
 
@@ -127,8 +140,7 @@ static int is_good_entry(const BENCH_PACK *p, size_t index)
     const BENCH_WORKLOAD *w = bench_workload_at(p->workload, index);
 
     return e->workload == (size_t)(w - bench_workloads) && e->reserved == 0 &&
-           is_element(p, e->spki, DER_SEQUENCE) && is_good_part(p, &e->first) &&
-           e->first.recip_nonce == 0 &&
+           is_spki(p, e->spki) && is_good_part(p, &e->first) && e->first.recip_nonce == 0 &&
            (w->protection == BENCH_SIGNATURE ? is_good_signed(p, e) : is_good_mac(p, e, w->body)) &&
            (w->confirms ? is_good_confirm(p, &e->confirm)
                         : is_absent(&e->confirm, sizeof(e->confirm)));

@@ -529,10 +529,13 @@ static void test_offsets_at_the_edge(void)
     REFUSED(first.body.off, e->first.header.off);
     REFUSED(spki.off, at - 1);
     REFUSED(spki.n, 0);
+    REFUSED(spki, e->first.header); /* a SEQUENCE, too */
     REFUSED(first.tid, UINT32_MAX);
     REFUSED(first.tid, 0);
     REFUSED(first.tid, (uint32_t)e->first.header.n - 15);
+    REFUSED(first.tid, e->first.sender_nonce);
     REFUSED(first.sender_nonce, e->first.sender_nonce + 1);
+    REFUSED(first.sender_nonce, e->first.tid);
     REFUSED(first.has_key, 0);
     REFUSED(first.has_key, 2);
     REFUSED(workload, 1);
