@@ -3,6 +3,7 @@
 #include "config.h"
 
 #include <pthread.h>
+#include <time.h>
 
 #include <openssl/bn.h>
 #include <openssl/core_names.h>
@@ -218,7 +219,7 @@ static CMPSRV_REASON rsa(size_t bits, int even, const unsigned char *e, size_t e
 
 static void test_rsa_limits(void)
 {
-    int64_t start;
+    clock_t start;
 
     CU_ASSERT_EQUAL(rsa(2048, 0, E("\x01\x00\x01")), CMPSRV_R_NONE);
     CU_ASSERT_EQUAL(rsa(512, 0, E("\x03")), CMPSRV_R_NONE);
@@ -231,11 +232,11 @@ static void test_rsa_limits(void)
     CU_ASSERT_EQUAL(rsa(2048, 0, E("\x01\x00\x00")), CMPSRV_R_BAD_KEY);
     CU_ASSERT_EQUAL(rsa(2048, 0, E("\xff\xff\xff\xff\xff\xff\xff\xff")), CMPSRV_R_NONE);
     CU_ASSERT_EQUAL(rsa(2048, 0, E("\x01\x00\x00\x00\x00\x00\x00\x00\x01")), CMPSRV_R_BAD_KEY);
-    start = cmpsrv_time_mono();
+    start = clock();
     CU_ASSERT_EQUAL(rsa(16384, 0, E("\x01\x00\x01")), CMPSRV_R_NONE);
     CU_ASSERT_EQUAL(rsa(16385, 0, E("\x01\x00\x01")), CMPSRV_R_BAD_KEY);
     CU_ASSERT_EQUAL(rsa(1000000, 0, E("\x01\x00\x01")), CMPSRV_R_BAD_KEY);
-    CU_ASSERT(cmpsrv_time_mono() - start < 100);
+    CU_ASSERT(clock() - start < CLOCKS_PER_SEC / 10); /* of CPU */
 }
 
 static void test_rsa_shapes(void)
