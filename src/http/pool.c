@@ -49,7 +49,7 @@ struct cmpsrv_http_pool_st {
     int waking;                          /* one has been woken and is not up yet */
     struct cmpsrv_http_jobs todo, again; /* new ones; those that have waited */
     size_t n_todo, n_begun, max;         /* n_begun: and not at their end */
-    unsigned busy, looking;              /* looking: for a job, once more */
+    unsigned busy;
     int tick_due, ticking;
     int closed, over; /* begins nothing more; nothing is left */
 };
@@ -112,7 +112,7 @@ static WORKER *next_to_wake(CMPSRV_HTTP_POOL *pool)
     int work = tick_is_due(pool) || !STAILQ_EMPTY(&pool->again) || !STAILQ_EMPTY(&pool->todo);
     WORKER *w = SLIST_FIRST(&pool->asleep);
 
-    if (!work || pool->waking || pool->looking > 0 || w == NULL)
+    if (!work || pool->waking || w == NULL)
         return NULL;
     SLIST_REMOVE_HEAD(&pool->asleep, link);
     w->asleep = 0;
@@ -211,11 +211,9 @@ static void run_tick(CMPSRV_HTTP_POOL *pool)
 /* Looks again when whoever wants its core has had it. */
 static void let_others_run(CMPSRV_HTTP_POOL *pool)
 {
-    pool->looking++;
     pthread_mutex_unlock(&pool->lock);
     sched_yield();
     pthread_mutex_lock(&pool->lock);
-    pool->looking--;
 }
 
 static void sleep_until_woken(WORKER *w)
